@@ -10,8 +10,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 _SUBPACKAGES = (
-    "agents", "batch", "catalog", "credit", "datasets", "diffusion", "distributed", "dynamics", "ensemble", "generative",
-    "learning", "lesson", "lessons", "metrics", "numerics", "optimizers", "recovery", "results", "robustness", "stats", "workbench",
+    "agents", "batch", "catalog", "credit", "datasets", "diffusion", "distributed", "dynamics", "ensemble",
+    "generative", "learning", "lesson", "lessons", "metrics", "numerics", "optimizers", "recovery", "results",
+    "robustness", "stats", "workbench",
 )
 
 
