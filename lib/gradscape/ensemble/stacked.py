@@ -190,8 +190,9 @@ class StackedMLP:
             if layer == self.layers - 1:
                 return z, tape
             a = self.act.value(z)
-            if self.masks[layer] is not None:
-                a = a * self.masks[layer]
+            mask = self.masks[layer]
+            if mask is not None:
+                a = a * mask
             tape.pre.append(z)
             tape.post.append(a)
         raise AssertionError("unreachable: the last layer returns")
@@ -215,8 +216,9 @@ class StackedMLP:
             below = torch.bmm(scaled, self.params[f"weight{layer}"].transpose(1, 2)) if layer else None
             yield layer, scaled, delta
             if below is not None:
-                if self.masks[layer - 1] is not None:
-                    below = below * self.masks[layer - 1]
+                mask = self.masks[layer - 1]
+                if mask is not None:
+                    below = below * mask
                 delta = self.act.pullback(below, tape.pre[layer - 1], tape.post[layer - 1])
 
     def backward(self, tape: Tape, slope: Tensor) -> dict[str, Tensor]:
