@@ -1,0 +1,1 @@
+"""The full MNIST, Fashion-MNIST and CIFAR-10."""
