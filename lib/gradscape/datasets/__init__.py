@@ -1,4 +1,4 @@
-"""Real data: committed Fashion-MNIST, tables and photographs from installed wheels, and full sets that are fetched on request.
+"""Real data: committed Fashion-MNIST, tables and photographs from installed wheels, full sets fetched on request.
 
 Nothing is read on import and no loader touches the network; only ``fetch`` does.
 """
@@ -11,7 +11,7 @@ _MODULES = ("fashion", "formats", "integrity", "labels", "photos", "remote", "ta
 _NAMES = {
     "DataError": "integrity", "checksums": "integrity", "verify": "integrity",
     "Labeled": "labels", "parity": "labels", "random_split": "labels",
-    "fetch": "remote",
+    "fetch": "remote", "remote_sets": "remote",
 }
 
 

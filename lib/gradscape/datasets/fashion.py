@@ -1,4 +1,4 @@
-"""Fashion-MNIST (Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747): 10,000 + 2,000 committed images; the full sets on request."""
+"""Fashion-MNIST (Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747): 12,000 committed images; full sets on request."""
 from __future__ import annotations
 
 import io
@@ -35,8 +35,9 @@ def load(
     dtype: torch.dtype = torch.float32,
     dataset: str = COMMITTED,
 ) -> Labeled:
-    """Load images and labels; of the committed set every ten images in a row hold each class once, so any ``n`` is balanced.
+    """Load images and labels of Fashion-MNIST, or of a fetched set.
 
+    Every ten images in a row of the committed set hold each class once, so any ``n`` is balanced.
     ``n``: the first n images (of ``classes``, if given); ``None``: all, that is 10,000 train and 2,000 test.
     ``classes``: keep only these; their labels become positions in ``classes``.
     ``pool``: mean over pool x pool pixels (2 gives 14 x 14, 4 gives 7 x 7). ``flat``: one row per image.
@@ -44,8 +45,9 @@ def load(
     all pixels of all classes of the whole *training* split, for both splits.
     ``dataset``: "fashion_10k" (committed) or "fashion_mnist", "mnist", "cifar10" after ``gradscape data fetch``.
 
-    Returns x (n, 1, 28, 28) — CIFAR-10: (n, 3, 32, 32) — or (n, pixels) in ``dtype`` (float32 or float64), and y (n,) int64:
-    fresh tensors that the caller may change. Raises ValueError for a bad argument, DataError when data are missing or damaged.
+    Returns x (n, 1, 28, 28) — CIFAR-10: (n, 3, 32, 32) — or (n, pixels) in ``dtype`` (float32 or float64), and y (n,)
+    int64: fresh tensors that the caller may change.
+    Raises ValueError for a bad argument, DataError when data are missing or damaged.
 
     >>> x, y = load("test", n=50, pool=2, flat=True)
     >>> x.shape, y.bincount().tolist()
@@ -59,7 +61,8 @@ def load(
     rows, y = torch.arange(len(targets)), torch.from_numpy(targets.astype(np.int64))
     if classes is not None:
         rows, y = labels.keep_classes(y, classes)
-    count = labels.first(n, len(y), f"{dataset} {split}" + ("" if classes is None else f" with classes {tuple(classes)}"))
+    chosen = "" if classes is None else f" with classes {tuple(classes)}"
+    count = labels.first(n, len(y), f"{dataset} {split}{chosen}")
     rows, y = rows[:count], y[:count].clone()
     x = _pooled(pixels[rows.numpy()], pool, dtype)
     if scale == "symmetric":
@@ -83,7 +86,7 @@ def images(split: str = "train", *, dataset: str = COMMITTED) -> tuple[Bytes, By
 
 @lru_cache(maxsize=16)
 def moments(*, dataset: str = COMMITTED, pool: int = 1) -> tuple[float, float]:
-    """Mean and standard deviation over all pixels of the training split in [0, 1], after pooling; what "standard" uses."""
+    """Mean and standard deviation over all pixels of the training split in [0, 1], after pooling: those of "standard"."""
     pixels, _ = images("train", dataset=dataset)
     _check_pool(pool, pixels.shape[-1])
     chunks = [_pooled(pixels[i : i + 5000], pool, torch.float64) for i in range(0, len(pixels), 5000)]
@@ -118,13 +121,18 @@ def read_arrays(data: bytes, name: str = _FILE) -> dict[str, Bytes]:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             arrays = {f"{s}_{kind}": stored[f"{s}_{kind}"] for s in SPLITS for kind in ("images", "labels")}
     except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds for a damaged file; all mean the same here
-        raise integrity.DataError(f"{name} is not the expected npz of plain arrays ({type(error).__name__}: {error})") from error
+        found = f"{type(error).__name__}: {error}"
+        raise integrity.DataError(f"{name} is not the expected npz of plain arrays ({found})") from error
     for split in SPLITS:
         pixels, targets = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        good = pixels.dtype == targets.dtype == np.uint8 and pixels.shape == (len(targets), 28, 28) and targets.max() < 10
-        if not good:
-            raise integrity.DataError(f"{name}: {split} holds {pixels.dtype} {pixels.shape} and {targets.dtype} {targets.shape}; "
-                                      "expected are uint8 (N, 28, 28) and uint8 (N,) with labels 0 to 9")
+        if not (
+            pixels.dtype == targets.dtype == np.uint8
+            and targets.ndim == 1
+            and pixels.shape == (len(targets), 28, 28)
+            and targets.max(initial=0) < len(CLASSES)
+        ):
+            found = f"{pixels.dtype} {pixels.shape} and {targets.dtype} {targets.shape}"
+            raise integrity.DataError(f"{name}: {split} holds {found}; expected: uint8 (N, 28, 28) and (N,), labels 0 to 9")
     for array in arrays.values():
         array.setflags(write=False)
     return arrays

@@ -1,4 +1,4 @@
-"""Where the data lie and whether they are what they should be: the folder, the registry of checksums, verified reading."""
+"""Where the data lie and whether they are what they should be: folder, registry of checksums, verified reading."""
 from __future__ import annotations
 
 import hashlib
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 REGISTRY = "registry.json"
+SECTIONS = ("committed", "packaged", "remote")
 
 
 class DataError(RuntimeError):
@@ -41,16 +42,20 @@ def registry() -> dict[str, Any]:
     try:
         return _parsed(str(path), path.stat().st_mtime_ns)
     except FileNotFoundError as error:
-        raise DataError(f"no registry of checksums at {path}: restore it (git checkout data/{REGISTRY}) or reinstall") from error
+        raise DataError(f"no registry of checksums at {path}: to restore it: {_restore(REGISTRY)}") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not readable as JSON ({error}): restore it (git checkout data/{REGISTRY})") from error
+        raise DataError(f"{path} is not readable ({error}): to restore it: {_restore(REGISTRY)}") from error
+
+
+def _restore(name: str) -> str:
+    return f"git checkout data/{name}, or reinstall gradscape"
 
 
 @lru_cache(maxsize=4)
 def _parsed(path: str, _stamp: int) -> dict[str, Any]:
     content = json.loads(Path(path).read_text(encoding="utf-8"))
-    if not isinstance(content, dict) or not all(isinstance(content.get(k), dict) for k in ("committed", "packaged", "remote")):
-        raise ValueError("the sections committed, packaged and remote are expected")
+    if not isinstance(content, dict) or not all(isinstance(content.get(section), dict) for section in SECTIONS):
+        raise ValueError(f"the sections {', '.join(SECTIONS)} are expected")
     return content
 
 
@@ -59,7 +64,7 @@ def committed(name: str) -> bytes:
     entry = registry()["committed"].get(name)
     if entry is None:
         raise DataError(f"{name} is not in {data_folder() / REGISTRY}; known: {', '.join(registry()['committed'])}")
-    return _verified(data_folder() / name, entry, f"git checkout data/{name}, or reinstall gradscape")
+    return read_verified(data_folder() / name, entry, _restore(name))
 
 
 def packaged(name: str) -> bytes:
@@ -70,7 +75,7 @@ def packaged(name: str) -> bytes:
     entry = registry()["packaged"].get(name)
     if entry is None:
         raise DataError(f"{name} is not in {data_folder() / REGISTRY}")
-    return _verified(packaged_path(name), entry, f"reinstall {entry['package']} in the version of requirements.txt")
+    return read_verified(packaged_path(name), entry, f"reinstall {entry['package']} in the version of requirements.txt")
 
 
 def packaged_path(name: str) -> Path:
@@ -82,7 +87,8 @@ def packaged_path(name: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / inside
 
 
-def _verified(path: Path, entry: dict[str, Any], remedy: str) -> bytes:
+def read_verified(path: Path, entry: dict[str, Any], remedy: str) -> bytes:
+    """Read a file whose size and SHA-256 must be those of ``entry``; otherwise DataError, which ends with ``remedy``."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -115,8 +121,9 @@ class Check:
 
 
 def verify(*, packages: bool = True) -> tuple[Check, ...]:
-    """Compare the committed files, and those used from other packages, with the registry; reads each once, raises nothing
-    but DataError for an unreadable registry.
+    """Compare the committed files, and those used from other packages, with the registry.
+
+    Reads each file once; raises DataError only for an unreadable registry.
 
     >>> all(check.ok for check in verify())
     True
@@ -140,7 +147,7 @@ def _check(name: str, path: Path, entry: dict[str, Any]) -> Check:
 
 
 def checksums() -> dict[str, str]:
-    """SHA-256 of the committed files as they lie on this disk, for the record of a run; "missing" where there is none."""
+    """SHA-256 of the committed files as they are on this disk, for the record of a run; "missing" where there is none."""
     found = {}
     for name in registry()["committed"]:
         path = data_folder() / name

@@ -1,4 +1,4 @@
-"""Small things that every labeled data set needs: the pair that loaders return, classes to signs, random splits, scales."""
+"""Small things that every labeled data set needs: the pair that loaders return, parity, random splits, checks."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -32,7 +32,8 @@ def parity(labels: Tensor) -> Tensor:
 def random_split(count: int, sizes: Sequence[int], generator: torch.Generator) -> tuple[Tensor, ...]:
     """Draw disjoint random index sets of the given ``sizes`` out of ``count`` rows.
 
-    Returns one int64 tensor per size. Raises ValueError when a size is not an integer >= 1 or they add up to more than ``count``.
+    Returns one int64 tensor per size.
+    Raises ValueError when a size is not an integer >= 1 or they add up to more than ``count``.
 
     >>> train, test = random_split(1797, (1100, 697), torch.Generator().manual_seed(0))
     """
@@ -50,7 +51,7 @@ def keep_classes(y: Tensor, classes: Sequence[int]) -> tuple[Tensor, Tensor]:
     """
     known = sorted(set(y.tolist()))
     if not classes or len(set(classes)) != len(classes) or not set(classes) <= set(known):
-        raise ValueError(f"classes={tuple(classes)!r}: must be different ones of {known[0]} to {known[-1]}, at least one")
+        raise ValueError(f"classes={tuple(classes)!r}: must be different ones, at least one, of {known[0]} to {known[-1]}")
     lookup = torch.full((known[-1] + 1,), -1, dtype=torch.int64)
     lookup[torch.tensor(list(classes))] = torch.arange(len(classes))
     new = lookup[y]

@@ -38,16 +38,18 @@ Crop = tuple[int, int, int, int]
 def pixels(name: str) -> Tensor:
     """The stored photograph: uint8 (3, height, width), or (1, height, width) for the gray ones.
 
-    ``name``: one of ``photos.NAMES``. Raises ValueError for another name, DataError when the file is missing or damaged.
+    ``name``: one of ``photos.NAMES``. Raises ValueError for another, DataError when its file is missing or damaged.
     """
     validate.one_of("name", name, NAMES)
     return torch.from_numpy(_decoded(name).copy())
 
 
-def load(name: str, *, gray: bool = False, halved: bool = False, crop: Crop | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
+def load(
+    name: str, *, gray: bool = False, halved: bool = False, crop: Crop | None = None, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Load a photograph as (channels, height, width) in [0, 1]; ``gray=True`` gives one channel, the luminance.
 
-    ``crop``: (top, bottom, left, right) in pixels of the stored photograph. ``halved``: see ``halve``; it comes after the crop.
+    ``crop``: (top, bottom, left, right) in pixels of the stored photograph. ``halved``: see ``halve``; after the crop.
     Raises ValueError for a bad argument, DataError when the file is missing or damaged.
 
     >>> load("camera").shape, load("astronaut", gray=True, halved=True).shape
@@ -63,12 +65,12 @@ def load(name: str, *, gray: bool = False, halved: bool = False, crop: Crop | No
 
 
 def halve(image: Tensor) -> Tensor:
-    """Halve height and width by 2 x 2 means; an odd last row or column is dropped. (..., H, W) -> (..., H // 2, W // 2).
+    """Halve height and width by 2 x 2 means, (..., H, W) -> (..., H // 2, W // 2); an odd last row or column is dropped.
 
     Raises ValueError when a side is shorter than 2 or the values are integers.
     """
     if image.dim() < 2 or min(image.shape[-2:]) < 2 or not image.is_floating_point():
-        raise ValueError(f"image has shape {tuple(image.shape)} and {image.dtype}: floats of at least 2 x 2 pixels are needed")
+        raise ValueError(f"image is {image.dtype} {tuple(image.shape)}: floats of at least 2 x 2 pixels are needed")
     height, width = image.shape[-2] // 2, image.shape[-1] // 2
     blocks = image[..., : 2 * height, : 2 * width].reshape(*image.shape[:-2], height, 2, width, 2)
     return blocks.mean(dim=(-3, -1))
@@ -128,7 +130,7 @@ def _cropped(name: str, image: Tensor, crop: Crop) -> Tensor:
     top, bottom, left, right = crop
     height, width = image.shape[-2:]
     if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-        raise ValueError(f"crop={crop!r}: (top, bottom, left, right) must lie within the {height} x {width} pixels of {name!r}")
+        raise ValueError(f"crop={crop!r}: top < bottom, left < right within the {height} x {width} pixels of {name!r}")
     return image[:, top:bottom, left:right]
 
 

@@ -1,4 +1,4 @@
-"""Two small tables from scikit-learn's wheel, read without importing scikit-learn: handwritten digits and breast cancer."""
+"""Two small tables from scikit-learn's wheel, read without importing it: handwritten digits and breast cancer."""
 from __future__ import annotations
 
 import gzip
@@ -21,10 +21,10 @@ Floats = NDArray[np.float64]
 def digits(
     *, n: int | None = None, flat: bool = True, scale: str = "unit", dtype: torch.dtype = torch.float32
 ) -> Labeled:
-    """Load the 1,797 digits of 8 x 8 pixels (UCI "Optical recognition of handwritten digits", CC BY 4.0), in stored order.
+    """Load the 1,797 digits of 8 x 8 pixels (UCI "Optical recognition of handwritten digits", test part), CC BY 4.0.
 
-    ``n``: the first n, ``None`` all. ``scale``: "raw" 0 … 16; "unit" [0, 1]; "symmetric" [-1, 1]; "standard", minus the mean
-    and divided by the standard deviation over all pixels of all 1,797 images.
+    ``n``: the first n in stored order, ``None`` all. ``scale``: "raw" 0 … 16; "unit" [0, 1]; "symmetric" [-1, 1];
+    "standard", minus the mean and divided by the standard deviation over all pixels of all 1,797 images.
     Returns x (n, 64), or (n, 1, 8, 8) with ``flat=False``, float32 or float64, and y (n,) int64 in 0 … 9.
     Neighbors in this order share their writers: draw splits with ``labels.random_split``.
     Raises ValueError for a bad argument, DataError when the file is missing or damaged.
