@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from gradscape.diffusion.projected_guidance import (
     AdaptiveProjectedGuidance,
     MomentumBuffer,

@@ -5,9 +5,8 @@ import math
 
 import pytest
 import torch
-from torch import nn
-
 from gradscape.generative.edm import EDMDenoiser, edm_loss, karras_sigmas, precondition, sample
+from torch import nn
 
 # data N(0, diag(4, 1, .25)): the sampler is a diagonal map with these entries (18 Heun steps, default levels)
 VARIANCES = torch.tensor([4.0, 1.0, 0.25], dtype=torch.float64)

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from gradscape.generative.mixture import Mixture
 
 D = 4

@@ -3,9 +3,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
-
 from gradscape.learning.ema import EMA
+from torch import nn
 
 
 def test_follows_the_recursion_with_warm_up():
