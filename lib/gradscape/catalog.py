@@ -96,6 +96,7 @@ class Lesson(BaseModel):
     def bibtex(self) -> str:
         """The paper as a BibTeX entry."""
         surname = unicodedata.normalize("NFKD", self.authors[0].split()[-1]).encode("ascii", "ignore").decode().lower()
+        surname = surname.replace("-", "")
         key = f"{surname}{self.year}{self.slug.replace('_', '')}"
         note = f"\n  note = {{{self.venue}}}," if self.venue else ""
         return (f"@misc{{{key},\n  title = {{{{{self.title}}}}},\n  author = {{{' and '.join(self.authors)}}},\n"
