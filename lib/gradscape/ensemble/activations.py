@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gradscape.validate import one_of, positive
+from gradscape.validate import one_of
 
 _aten = torch.ops.aten
 
@@ -31,17 +31,6 @@ class Activation:
     value: Callable[[Tensor], Tensor]
     pullback: Callable[[Tensor, Tensor, Tensor], Tensor]
     at_zero: float = 0.0
-
-    def scaled(self, factor: float) -> Activation:
-        """Return the activation ``factor * value(z)``."""
-        positive("factor", factor)
-
-        def pullback(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
-            return self.pullback(grad * factor, z, a / factor)
-
-        return Activation(
-            f"{factor:g}*{self.name}", lambda z: self.value(z).mul(factor), pullback, self.at_zero * factor
-        )
 
 
 def _sigmoid_pullback(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gradscape.ensemble.activations import Activation, activation
 from gradscape.ensemble.losses import Loss
-from gradscape.validate import at_least, one_of
+from gradscape.validate import at_least, one_of, positive
 
 Init = Callable[[int, int, int, torch.Generator], "tuple[Tensor, Tensor]"]
 PARAMS = ("standard", "ntk", "mean_field")
@@ -80,9 +80,9 @@ def _layer_widths(sizes: Sequence[int | Sequence[int]], members: int) -> list[li
 class StackedMLP:
     """``members`` fully connected networks with stacked parameters and a hand-written backward pass.
 
-    Layer l computes ``z = s_l * a W_l + b_l``; all hidden layers apply ``act``. The scale ``s_l`` is the
+    Layer l computes ``z = s_l * a W_l + b_l``; all hidden layers apply ``a = gain * act(z)``. The scale ``s_l`` is the
     parametrization: ``standard`` 1; ``ntk`` ``1/sqrt(fan_in)`` (Jacot et al. 2018); ``mean_field`` the same, with
-    ``1/fan_in`` in the last layer (Mei, Montanari & Nguyen 2018).
+    ``1/fan_in`` in the last layer (Mei, Montanari & Nguyen 2018). ``gain`` serves activations of unit variance.
 
     ``sizes`` is ``(inputs, hidden…, outputs)``; a hidden entry may be a sequence of ``members`` widths: narrower
     members are padded with zeros, which no gradient ever leaves. ``params`` holds ``weight0`` (M, in, out), ``bias0``
@@ -102,6 +102,7 @@ class StackedMLP:
         *,
         act: str | Activation = "relu",
         param: str = "standard",
+        gain: float = 1.0,
         bias: bool = True,
         init: str | Init | None = None,
         generators: Sequence[torch.Generator | int],
@@ -111,7 +112,7 @@ class StackedMLP:
         self.members = at_least("members", members, 1)
         self.act = activation(act)
         self.param = one_of("param", param, PARAMS)
-        self.bias = bias
+        self.bias, self.gain = bias, positive("gain", gain)
         self.widths = torch.tensor(_layer_widths(sizes, members)).T.contiguous()  # (M, layers + 1)
         self.generators = member_generators(generators, members)
         self.device = torch.device(device)
@@ -141,7 +142,7 @@ class StackedMLP:
         for layer in range(self.layers):
             fan_in = self.widths[:, layer].double()
             power = {"standard": 0.0, "ntk": -0.5, "mean_field": -1.0 if layer == self.layers - 1 else -0.5}[self.param]
-            scale = fan_in**power
+            scale = fan_in**power * (self.gain if layer else 1.0)  # the gain is linear: the next layer applies it
             same = bool((scale == scale[0]).all())
             weight = self.params[f"weight{layer}"]
             self.scales.append(float(scale[0]) if same else scale.view(-1, 1, 1).to(weight))
