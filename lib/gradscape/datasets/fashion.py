@@ -86,7 +86,7 @@ def images(split: str = "train", *, dataset: str = COMMITTED) -> tuple[Bytes, By
 
 @lru_cache(maxsize=16)
 def moments(*, dataset: str = COMMITTED, pool: int = 1) -> tuple[float, float]:
-    """Mean and standard deviation over all pixels of the training split in [0, 1], after pooling: those of "standard"."""
+    """Mean and standard deviation of all pixels of the training split in [0, 1], after pooling: those of "standard"."""
     pixels, _ = images("train", dataset=dataset)
     _check_pool(pool, pixels.shape[-1])
     chunks = [_pooled(pixels[i : i + 5000], pool, torch.float64) for i in range(0, len(pixels), 5000)]
@@ -132,7 +132,7 @@ def read_arrays(data: bytes, name: str = _FILE) -> dict[str, Bytes]:
             and targets.max(initial=0) < len(CLASSES)
         ):
             found = f"{pixels.dtype} {pixels.shape} and {targets.dtype} {targets.shape}"
-            raise integrity.DataError(f"{name}: {split} holds {found}; expected: uint8 (N, 28, 28) and (N,), labels 0 to 9")
+            raise integrity.DataError(f"{name}: {split} holds {found}, not uint8 (N, 28, 28) and (N,), labels 0 to 9")
     for array in arrays.values():
         array.setflags(write=False)
     return arrays

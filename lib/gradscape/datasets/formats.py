@@ -37,7 +37,7 @@ def read_idx(data: bytes, name: str = "data") -> Bytes:
         if len(data) > _MAX_IDX_BYTES:
             raise ValueError(f"{name}: unpacks to more than {_MAX_IDX_BYTES} bytes; no file of these sets does")
     if len(data) < 4 or data[:3] != b"\x00\x00\x08" or not 1 <= data[3] <= 3:
-        raise ValueError(f"{name}: starts with {data[:4].hex()!r}; an IDX file of bytes starts with 000008 and 01 to 03")
+        raise ValueError(f"{name}: starts with {data[:4].hex()!r}; an IDX file of bytes with 000008 and 01 to 03")
     rank = data[3]
     shape = tuple(int(n) for n in np.frombuffer(data[4 : 4 + 4 * rank].ljust(4 * rank, b"\0"), dtype=">u4"))
     body = data[4 + 4 * rank :]
@@ -62,7 +62,9 @@ def read_cifar10(archive: Any, split: str, name: str = "cifar-10-binary.tar.gz")
                 if member.isdir() and member.name == _CIFAR_FOLDER:
                     continue
                 if member.name not in known or not member.isreg():
-                    raise ValueError(f"{name}: unexpected member {member.name!r}; only {_CIFAR_FOLDER}/'s files belong here")
+                    raise ValueError(
+                        f"{name}: unexpected member {member.name!r}; only files of {_CIFAR_FOLDER} belong here"
+                    )
                 file = member.name.removeprefix(f"{_CIFAR_FOLDER}/")
                 if file in rows:
                     raise ValueError(f"{name}: member {member.name!r} comes twice")

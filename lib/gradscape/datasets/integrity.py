@@ -42,9 +42,10 @@ def registry() -> dict[str, Any]:
     try:
         return _parsed(str(path), path.stat().st_mtime_ns)
     except FileNotFoundError as error:
-        raise DataError(f"no registry of checksums at {path}: to restore it: {_restore(REGISTRY)}") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not readable ({error}): to restore it: {_restore(REGISTRY)}") from error
+        raise DataError(f"no registry of checksums at {path}; to restore it: {_restore(REGISTRY)}") from error
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise DataError(f"{path} is no registry of checksums ({why}); to restore it: {_restore(REGISTRY)}") from error
 
 
 def _restore(name: str) -> str:
@@ -56,6 +57,12 @@ def _parsed(path: str, _stamp: int) -> dict[str, Any]:
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     if not isinstance(content, dict) or not all(isinstance(content.get(section), dict) for section in SECTIONS):
         raise ValueError(f"the sections {', '.join(SECTIONS)} are expected")
+    files = {**content["committed"], **content["packaged"]}
+    for name, remote in content["remote"].items():
+        files |= {f"{name}/{file}": entry for file, entry in remote["files"].items()}
+    for name, entry in files.items():
+        if not isinstance(entry["bytes"], int) or len(entry["sha256"]) != 64:
+            raise ValueError(f"{name} lacks its size in bytes or its SHA-256")
     return content
 
 
@@ -88,7 +95,7 @@ def packaged_path(name: str) -> Path:
 
 
 def read_verified(path: Path, entry: dict[str, Any], remedy: str) -> bytes:
-    """Read a file whose size and SHA-256 must be those of ``entry``; otherwise DataError, which ends with ``remedy``."""
+    """Read a file whose size and SHA-256 must be those of ``entry``; otherwise DataError, ending with ``remedy``."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -147,7 +154,7 @@ def _check(name: str, path: Path, entry: dict[str, Any]) -> Check:
 
 
 def checksums() -> dict[str, str]:
-    """SHA-256 of the committed files as they are on this disk, for the record of a run; "missing" where there is none."""
+    """SHA-256 of the committed files as they are on this disk, for a run's record; "missing" where there is none."""
     found = {}
     for name in registry()["committed"]:
         path = data_folder() / name

@@ -51,7 +51,7 @@ def keep_classes(y: Tensor, classes: Sequence[int]) -> tuple[Tensor, Tensor]:
     """
     known = sorted(set(y.tolist()))
     if not classes or len(set(classes)) != len(classes) or not set(classes) <= set(known):
-        raise ValueError(f"classes={tuple(classes)!r}: must be different ones, at least one, of {known[0]} to {known[-1]}")
+        raise ValueError(f"classes={tuple(classes)}: must be one or more different ones of {known[0]} to {known[-1]}")
     lookup = torch.full((known[-1] + 1,), -1, dtype=torch.int64)
     lookup[torch.tensor(list(classes))] = torch.arange(len(classes))
     new = lookup[y]

@@ -22,7 +22,7 @@ COLOR = {
     "coffee": _SKIMAGE + "coffee.png",
     "hubble_deep_field": _SKIMAGE + "hubble_deep_field.jpg",
     "immunohistochemistry": _SKIMAGE + "ihc.png",
-    "motorcycle": _SKIMAGE + "motorcycle_left.png",
+    "stereo_motorcycle": _SKIMAGE + "motorcycle_left.png",
     "retina": _SKIMAGE + "retina.jpg",
     "rocket": _SKIMAGE + "rocket.jpg",
     "china": _SKLEARN + "china.jpg",
@@ -65,7 +65,7 @@ def load(
 
 
 def halve(image: Tensor) -> Tensor:
-    """Halve height and width by 2 x 2 means, (..., H, W) -> (..., H // 2, W // 2); an odd last row or column is dropped.
+    """Halve height and width by 2 x 2 means, (..., H, W) -> (..., H // 2, W // 2); an odd last row or column is cut.
 
     Raises ValueError when a side is shorter than 2 or the values are integers.
     """

@@ -1,8 +1,8 @@
 """The full MNIST, Fashion-MNIST and CIFAR-10: fetched on request with checksums, read from the cache ever after.
 
-Only ``fetch`` touches the network. Sets lie in ``<cache>/<name>/``; the cache is ``GRADSCAPE_CACHE``, else ``data/cache`` of
-the course, else (read-only course) the user's cache folder. ``GRADSCAPE_MIRROR`` names one address to fetch everything
-from, ``<address>/<name>/<file>``, for a class without a way to the internet.
+Only ``fetch`` touches the network. Sets lie in ``<cache>/<name>/``; the cache is ``GRADSCAPE_CACHE``, else
+``data/cache`` of the course, else (read-only course) the user's cache folder. ``GRADSCAPE_MIRROR`` names one address
+to fetch everything from, ``<address>/<name>/<file>``, for a class without a way to the internet.
 """
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MIRROR_VARIABLE = "GRADSCAPE_MIRROR"
 NAMES = ("mnist", "fashion_mnist", "cifar10")
 _IDX_FILES = {"train": "train", "test": "t10k"}
 _PARTIAL = ".partial-"
-_STALE_SECONDS = 24 * 3600  # no download of at most 170 MB takes a day; an older partial folder was left by a killed process
+_STALE_SECONDS = 24 * 3600  # no download of at most 170 MB takes a day; an older partial folder is a killed process's
 _CHUNK = 2**16
 
 Bytes = NDArray[np.uint8]
@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class RemoteSet:
-    """A set that can be fetched: name, title, license, size in bytes, and its folder when it is there (None otherwise)."""
+    """A set that can be fetched: name, title, license, size in bytes, and its folder, None while it is not there."""
 
     name: str
     title: str
@@ -49,7 +49,7 @@ class RemoteSet:
 
 
 def remote_sets() -> tuple[RemoteSet, ...]:
-    """All sets that ``fetch`` knows, with the folder of those that are complete (by name and size; reading checks more)."""
+    """All sets that ``fetch`` knows, with the folder of those complete by names and sizes (reading checks more)."""
     found = []
     for name in NAMES:
         entry = _entry(name)
@@ -74,12 +74,13 @@ def fetch(
 ) -> Path:
     """Download a set into the cache, unless it is there already, and return its folder.
 
-    ``name``: "mnist" (12 MB), "fashion_mnist" (31 MB) or "cifar10" (170 MB, binary version). ``progress(done, total)``: bytes.
-    ``mirrors``: addresses, tried in order, that hold the files; default: ``GRADSCAPE_MIRROR``/name, else the registry's.
+    ``name``: "mnist" (12 MB), "fashion_mnist" (31 MB) or "cifar10" (170 MB, binary version).
+    ``progress(done, total)``: called with bytes of the whole set.
+    ``mirrors``: addresses that hold the files, tried in order; default: GRADSCAPE_MIRROR/name, else the registry's.
     ``timeout``: seconds without an answer after which a mirror is given up.
 
     A file gets its name only after its size and SHA-256 matched; an interrupted download leaves nothing behind.
-    Raises ValueError for a bad argument, DataError, naming each address tried and what to do, when a file cannot be had.
+    Raises ValueError for a bad argument, DataError when a file cannot be had: it names each address and what to do.
     """
     validate.one_of("name", name, NAMES)
     validate.positive("timeout", timeout)
@@ -94,15 +95,13 @@ def fetch(
     done = 0
     for file, expected in entry["files"].items():
         if not _intact(folder / file, expected):
-            _fetch_file(name, file, expected, bases, folder, _Meter(done, total, expected["bytes"], progress), timeout)
+            _fetch_file(name, file, bases, folder, _Download(done, total, expected["bytes"], progress, timeout))
         done += expected["bytes"]
         if progress is not None:
             progress(done, total)
-    images.cache_clear()
     return folder
 
 
-@lru_cache(maxsize=4)
 def images(name: str, split: str) -> tuple[Bytes, Bytes]:
     """Read one split of a fetched set: pixels (N, channels, height, width) and labels (N,), uint8, read-only.
 
@@ -116,6 +115,11 @@ def images(name: str, split: str) -> tuple[Bytes, Bytes]:
         places = ", ".join(str(place / name) for place in cache_folders())
         raise DataError(f"{name} is not on this machine (looked in {places}): run `gradscape data fetch {name}` once, "
                         "with a network; everything else works without it")
+    return _split(name, split, folder)
+
+
+@lru_cache(maxsize=4)
+def _split(name: str, split: str, folder: Path) -> tuple[Bytes, Bytes]:
     try:
         if name == "cifar10":
             file = "cifar-10-binary.tar.gz"
@@ -174,34 +178,37 @@ class _TooLong(Exception):
     """A mirror sends more bytes than the file has."""
 
 
-class _Meter:
-    """What pooch takes for a progress bar: turns its counts into ``progress(done, total)`` and stops an endless answer."""
+class _Download:
+    """What pooch calls to download one file: reports ``progress(done, total)`` and stops at an answer without end."""
 
-    def __init__(self, before: int, total: int, expected: int, progress: Progress | None) -> None:
-        self.before, self.whole, self.expected, self.progress = before, total, expected, progress
-        self.total = self.done = 0
+    def __init__(self, before: int, total: int, expected: int, progress: Progress | None, timeout: float) -> None:
+        self.before, self.total, self.expected, self.progress, self.timeout = before, total, expected, progress, timeout
 
-    def update(self, count: int) -> None:
-        self.done += count  # whole chunks, so the last one counts too much
-        if self.done > self.expected + 2 * _CHUNK:
-            raise _TooLong(f"more than the {self.expected} bytes of this file")
-        if self.progress is not None:
-            self.progress(self.before + min(self.done, self.expected), self.whole)
+    def __call__(self, url: str, output_file: str, pooch: Any) -> None:
+        import requests
 
-    def reset(self) -> None:
-        self.done = 0
+        headers = {"Accept-Encoding": "identity"}  # a mirror that packs the .gz once more would change its bytes
+        done = 0
+        with (
+            requests.get(url, stream=True, timeout=self.timeout, headers=headers) as answer,
+            open(output_file, "wb") as out,
+        ):
+            answer.raise_for_status()
+            for chunk in answer.iter_content(_CHUNK):
+                done += len(chunk)
+                if done > self.expected:
+                    raise _TooLong(f"more than the {self.expected} bytes of this file")
+                out.write(chunk)
+                if self.progress is not None:
+                    self.progress(self.before + done, self.total)
 
-    def close(self) -> None:
-        pass
 
-
-def _fetch_file(
-    name: str, file: str, expected: dict[str, Any], bases: Iterable[str], folder: Path, meter: _Meter, timeout: float
-) -> None:
+def _fetch_file(name: str, file: str, bases: Iterable[str], folder: Path, download: _Download) -> None:
+    digest = _entry(name)["files"][file]["sha256"]
     tried = []
     for base in bases:
         address = f"{base}/{file}"
-        problem = _try(address, file, expected, folder, meter, timeout)
+        problem = _try(address, folder / file, digest, download)
         if not problem:
             return
         tried.append(f"  {address}: {problem}")
@@ -212,29 +219,22 @@ def _fetch_file(
     )))
 
 
-def _try(
-    address: str, file: str, expected: dict[str, Any], folder: Path, meter: _Meter, timeout: float
-) -> str:
+def _try(address: str, target: Path, digest: str, download: _Download) -> str:
     """Fetch one file from one address; returns what went wrong, or nothing."""
     import pooch
     import requests
 
-    meter.reset()
-    # a mirror that packs the .gz once more would change its bytes
-    downloader = pooch.HTTPDownloader(
-        progressbar=meter, chunk_size=_CHUNK, timeout=timeout, headers={"Accept-Encoding": "identity"}
-    )
     pooch.get_logger().setLevel("WARNING")  # its "Downloading data from" would mix with our progress lines
     try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=f"{_PARTIAL}{_owner()}-") as partial:
-            pooch.retrieve(address, f"sha256:{expected['sha256']}", fname=file, path=partial, downloader=downloader)
-            os.replace(Path(partial) / file, folder / file)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{_PARTIAL}{_owner()}-") as partial:
+            pooch.retrieve(address, f"sha256:{digest}", fname=target.name, path=partial, downloader=download)
+            os.replace(Path(partial) / target.name, target)
     except requests.HTTPError as error:
-        return f"the server answered {error.response.status_code} {error.response.reason}"
+        return f"the server answered {error}"
     except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
         return f"the download broke off ({_innermost(error)})"
     except requests.Timeout:
-        return f"no answer within {timeout:g} s"
+        return f"no answer within {download.timeout:g} s"
     except requests.ConnectionError as error:
         return f"no connection ({_innermost(error)})"
     except requests.RequestException as error:
@@ -242,9 +242,9 @@ def _try(
     except _TooLong as error:
         return f"wrong content: {error}"
     except ValueError:  # what pooch raises for a checksum that differs
-        return f"wrong content: its SHA-256 is not {expected['sha256']}"
+        return f"wrong content: its SHA-256 is not {digest}"
     except OSError as error:  # after requests' own, which are OSErrors too
-        raise _unwritable(folder, error) from error
+        raise _unwritable(target.parent, error) from error
     return ""
 
 
