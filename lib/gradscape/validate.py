@@ -1,9 +1,15 @@
-"""Checks of arguments: each raises a ``ValueError`` that names the argument, its value and what is allowed."""
+"""Checks of arguments: each raises a ``ValueError`` that names the argument, its value and what is allowed.
+
+A value of the wrong kind (text, ``None``, a truth value for a number, several numbers for one) is a bad value too.
+"""
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from typing import Any
+
+# What comparing text, None, NaN, infinity or several numbers raises
+_NO_NUMBER = (TypeError, ValueError, OverflowError, RuntimeError)
 
 
 def positive(name: str, value: float) -> float:
@@ -20,9 +26,12 @@ def in_range(
     name: str, value: float, low: float, high: float, *, open_low: bool = False, open_high: bool = False
 ) -> float:
     """Return ``value`` if it lies between ``low`` and ``high`` (NaN never does)."""
-    above = value > low if open_low else value >= low
-    below = value < high if open_high else value <= high
-    if not (above and below):
+    try:
+        above = bool(value > low if open_low else value >= low)
+        below = bool(value < high if open_high else value <= high)
+    except _NO_NUMBER:
+        above = below = False
+    if not (above and below) or isinstance(value, bool):
         left, right = ("(" if open_low else "["), (")" if open_high else "]")
         raise ValueError(f"{name}={value!r}: must lie in {left}{low:g}, {high:g}{right}")
     return value
@@ -30,14 +39,22 @@ def in_range(
 
 def at_least(name: str, value: int, low: int) -> int:
     """Return ``value`` if it is an integer >= ``low``."""
-    if isinstance(value, bool) or int(value) != value or value < low:
+    try:
+        whole = not isinstance(value, bool | str) and bool(int(value) == value and value >= low)
+    except _NO_NUMBER:
+        whole = False
+    if not whole:
         raise ValueError(f"{name}={value!r}: must be an integer >= {low}")
     return int(value)
 
 
 def one_of(name: str, value: Any, allowed: Sequence[Any]) -> Any:
     """Return ``value`` if it is one of ``allowed``."""
-    if value not in allowed:
+    try:
+        known = value in allowed
+    except _NO_NUMBER:
+        known = False
+    if not known:
         raise ValueError(f"{name}={value!r}: must be one of {', '.join(map(repr, allowed))}")
     return value
 

@@ -57,7 +57,7 @@ def load(
     validate.one_of("scale", scale, SCALES)
     labels.float_dtype(dtype)
     pixels, targets = images(split, dataset=dataset)
-    _check_pool(pool, pixels.shape[-1])
+    pool = _check_pool(pool, pixels.shape[-1])
     rows, y = torch.arange(len(targets)), torch.from_numpy(targets.astype(np.int64))
     if classes is not None:
         rows, y = labels.keep_classes(y, classes)
@@ -88,15 +88,16 @@ def images(split: str = "train", *, dataset: str = COMMITTED) -> tuple[Bytes, By
 def moments(*, dataset: str = COMMITTED, pool: int = 1) -> tuple[float, float]:
     """Mean and standard deviation of all pixels of the training split in [0, 1], after pooling: those of "standard"."""
     pixels, _ = images("train", dataset=dataset)
-    _check_pool(pool, pixels.shape[-1])
+    pool = _check_pool(pool, pixels.shape[-1])
     chunks = [_pooled(pixels[i : i + 5000], pool, torch.float64) for i in range(0, len(pixels), 5000)]
     total = sum(chunk.numel() for chunk in chunks)
     mean = float(sum(chunk.sum() for chunk in chunks)) / total
     return mean, (float(sum(((chunk - mean) ** 2).sum() for chunk in chunks)) / total) ** 0.5
 
 
-def _check_pool(pool: int, side: int) -> None:
-    validate.one_of("pool", pool, [k for k in range(1, side + 1) if side % k == 0])
+def _check_pool(pool: int, side: int) -> int:
+    pool = validate.at_least("pool", pool, 1)
+    return validate.one_of("pool", pool, [k for k in range(1, side + 1) if side % k == 0])
 
 
 def _pooled(pixels: Bytes, pool: int, dtype: torch.dtype) -> Tensor:

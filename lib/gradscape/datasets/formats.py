@@ -39,7 +39,9 @@ def read_idx(data: bytes, name: str = "data") -> Bytes:
     if len(data) < 4 or data[:3] != b"\x00\x00\x08" or not 1 <= data[3] <= 3:
         raise ValueError(f"{name}: starts with {data[:4].hex()!r}; an IDX file of bytes with 000008 and 01 to 03")
     rank = data[3]
-    shape = tuple(int(n) for n in np.frombuffer(data[4 : 4 + 4 * rank].ljust(4 * rank, b"\0"), dtype=">u4"))
+    if len(data) < 4 + 4 * rank:
+        raise ValueError(f"{name}: ends within the header")
+    shape = tuple(int(n) for n in np.frombuffer(data[4 : 4 + 4 * rank], dtype=">u4"))
     body = data[4 + 4 * rank :]
     if len(body) != math.prod(shape):
         raise ValueError(f"{name}: header promises shape {shape}, {math.prod(shape)} bytes; {len(body)} follow")

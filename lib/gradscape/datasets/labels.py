@@ -26,7 +26,7 @@ def parity(labels: Tensor) -> Tensor:
         raise ValueError(f"labels have dtype {labels.dtype}: integers >= 0 are needed")
     if labels.numel() and int(labels.min()) < 0:
         raise ValueError(f"labels hold {int(labels.min())}: integers >= 0 are needed")
-    return (1 - 2 * (labels % 2)).to(torch.float32)
+    return 1 - 2 * (labels % 2).to(torch.float32)
 
 
 def random_split(count: int, sizes: Sequence[int], generator: torch.Generator) -> tuple[Tensor, ...]:
@@ -50,6 +50,8 @@ def keep_classes(y: Tensor, classes: Sequence[int]) -> tuple[Tensor, Tensor]:
     Raises ValueError for an empty, repeated or unknown class.
     """
     known = sorted(set(y.tolist()))
+    if not isinstance(classes, Sequence) or isinstance(classes, str):
+        raise ValueError(f"classes={classes!r}: a sequence of class indices is needed")
     if not classes or len(set(classes)) != len(classes) or not set(classes) <= set(known):
         raise ValueError(f"classes={tuple(classes)}: must be one or more different ones of {known[0]} to {known[-1]}")
     lookup = torch.full((known[-1] + 1,), -1, dtype=torch.int64)
