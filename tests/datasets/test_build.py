@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 from gradscape.datasets import integrity
-from gradscape.datasets.build import fashion_mnist as builder
+from gradscape.datasets.builders import fashion_mnist as builder
 
 from tests.datasets.loopback import idx
 
@@ -84,6 +84,9 @@ def test_a_source_that_is_not_fashion_mnist(source, tmp_path, capsys):
     file.write_bytes(gzip.compress(idx(np.zeros(50))))
     assert builder.main([str(source), "--out", str(out)]) == 1
     assert "t10k-labels-idx1-ubyte.gz: SHA-256 of the unpacked file is" in capsys.readouterr().err
+    file.write_bytes(file.read_bytes()[:20])
+    assert builder.main([str(source), "--out", str(out)]) == 1
+    assert "t10k-labels-idx1-ubyte.gz: damaged gzip file" in capsys.readouterr().err
     file.unlink()
     assert builder.main([str(source), "--out", str(out)]) == 1
     assert "t10k-labels-idx1-ubyte.gz is missing" in capsys.readouterr().err

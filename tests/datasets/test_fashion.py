@@ -80,11 +80,11 @@ def test_symmetric_is_unit_stretched():
 def test_standard_is_that_of_the_training_images(pool):
     train, _ = fashion.load(scale="standard", pool=pool, dtype=torch.float64)
     assert abs(train.mean()) < 1e-12
-    assert abs(train.std(correction=0) - 1) < 1e-12
+    assert abs(train.square().mean() - 1) < 1e-12  # torch.std itself is off by 4e-11 over eight million values
     unit, _ = fashion.load("train", pool=pool, dtype=torch.float64)
     mean, std = fashion.moments(pool=pool)
     assert mean == pytest.approx(float(unit.mean()), rel=1e-12)
-    assert std == pytest.approx(float(unit.std(correction=0)), rel=1e-12)
+    assert std == pytest.approx(unit.numpy().std(), rel=1e-12)
     test, _ = fashion.load("test", n=30, scale="standard", pool=pool, dtype=torch.float64)
     raw, _ = fashion.load("test", n=30, pool=pool, dtype=torch.float64)
     assert torch.allclose(test * std + mean, raw, atol=1e-14, rtol=0)

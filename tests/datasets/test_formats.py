@@ -44,7 +44,7 @@ def test_every_truncation_of_an_idx_file_is_refused(pack):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x80\x04K\x01.", bytes.fromhex("00000d01 00000001 00000000"), bytes.fromhex("00000804" + "00000001" * 4 + "00")],
+    [b"", b"\x80\x04K\x01.", bytes.fromhex("00000d01 00000001 00"), bytes.fromhex("00000804" + "00000001" * 4 + "00")],
     ids=["empty", "pickle", "floats", "four dimensions"],
 )
 def test_other_files_are_refused(data):
