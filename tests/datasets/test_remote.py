@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -238,3 +239,53 @@ def test_stored_pixels_are_read_only(course, stocked):
     with pytest.raises(ValueError, match="read-only"):
         pixels[0, 0, 0, 0] = 1
     assert pixels.dtype == np.uint8
+
+
+def test_two_processes_may_fetch_at_once(course, stocked):
+    """Here as threads: each has a partial folder of its own, and the last rename wins with the same bytes."""
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            fetch("mnist", mirrors=address(stocked))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert course.names() == sorted(course.files)
+
+
+@pytest.mark.standard
+def test_a_killed_download_leaves_no_file_of_the_set(course, stocked):
+    stalled = threading.Event()
+
+    def stall(handler, data) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data[: len(data) // 2])
+        handler.wfile.flush()
+        stalled.set()
+        time.sleep(60)
+
+    stocked.behavior = stall
+    code = f"from gradscape.datasets import fetch; fetch('mnist', mirrors={address(stocked)!r})"
+    child = subprocess.Popen([sys.executable, "-c", code])
+    assert stalled.wait(60)
+    folder = course.cache / "mnist"
+    deadline = time.monotonic() + 30
+    while not any(path.is_file() for path in folder.rglob("*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child.kill()
+    child.wait()
+    assert not any((folder / name).exists() for name in course.files)
+    assert all(name.startswith(".partial-") for name in course.names())
+    assert course.names()  # the kill left something to sweep
+    stocked.behavior = loopback.whole
+    fetch("mnist", mirrors=address(stocked))
+    assert course.names() == sorted(course.files)

@@ -1,6 +1,9 @@
 """Digits and breast cancer against scikit-learn's own loaders; parity, splits and their bad arguments."""
 from __future__ import annotations
 
+import doctest
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -114,3 +117,10 @@ def test_labeled_unpacks():
     x, y = pair
     assert pair.x is x
     assert pair.y is y
+
+
+@pytest.mark.parametrize("module", ["fashion", "integrity", "labels", "photos", "tables"])
+def test_examples_in_docstrings_are_true(module):
+    outcome = doctest.testmod(importlib.import_module(f"gradscape.datasets.{module}"))
+    assert outcome.attempted > 0
+    assert outcome.failed == 0
