@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from gradscape.numerics import rmt
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from gradscape.numerics import rmt
 
 EXACT = 1e-10  # what the quadrature promises with 256 nodes
 ALPHAS = [0.05, 0.25, 0.5, 0.9, 1.0, 1.1, 2.0, 4.0, 10.0]

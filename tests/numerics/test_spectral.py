@@ -3,7 +3,6 @@ import math
 
 import pytest
 import torch
-
 from gradscape.numerics.spectral import SymmetricPath, gain, response
 
 torch.set_num_threads(1)
