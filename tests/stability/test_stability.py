@@ -1,0 +1,27 @@
+"""Verdicts must not hang on a seed: each claim's verdict is the same for at least 19 of 20 of them."""
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from gradscape import catalog, lesson
+
+SEEDS, NEEDED = range(20), 19
+LESSONS = catalog.lessons(available=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", LESSONS, ids=[entry.id for entry in LESSONS])
+def test_verdicts_are_stable_over_seeds(entry):
+    module = entry.load()
+    words: dict[str, list[str]] = {claim.id: [] for claim in module.CLAIMS}
+    for seed in SEEDS:
+        lesson.clear_cache()
+        measured = module.measure(module.Settings(seed=seed))
+        for claim in module.CLAIMS:
+            words[claim.id].append(lesson.judge(claim, measured[claim.id]).word)
+    for claim, said in words.items():
+        print(f"{entry.id}#{claim}: {dict(Counter(said))}")
+    unstable = {claim: dict(Counter(said)) for claim, said in words.items()
+                if Counter(said).most_common(1)[0][1] < NEEDED}
+    assert not unstable
