@@ -1,7 +1,9 @@
 """Gaussian mixtures whose score and denoiser are known in closed form at every noise level."""
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -41,10 +43,9 @@ class Mixture:
             raise ValueError(f"weights={weights.tolist()!r}: all must be positive")
         self.log_weights = (weights / weights.sum()).log().to(means.dtype)
         self.labels = torch.zeros(self.components, dtype=torch.long) if labels is None else labels.long()
-        self.eigenvalues, self.bases = _spectra(finite("covs", covs), self.dim, means.dtype)
-        if self.bases is not None:  # (d, M d): all projections in one product
-            self._wide = self.bases.permute(1, 0, 2).reshape(self.dim, -1).contiguous()
-            self._offset = torch.einsum("md,mde->me", means, self.bases)
+        self.eigenvalues, bases = _spectra(finite("covs", covs), self.dim, means.dtype)
+        self._set_bases(bases)
+        self._alone: dict[int, Mixture] = {}
 
     @property
     def classes(self) -> int:
@@ -63,7 +64,7 @@ class Mixture:
     def log_prob(self, x: Tensor, sigma: float, labels: Tensor | None = None) -> Tensor:
         """Return log p(x; sigma), or log p(x | label; sigma), of the noisy points x (B, d): shape (B,)."""
         joint = self._joint(self._log_densities(self._project(x), sigma), labels)
-        norm = self._joint(torch.zeros_like(joint), labels).logsumexp(1)
+        norm = self._joint(torch.zeros_like(joint), labels).logsumexp(1)  # the weight of the class
         return joint.logsumexp(1) - norm
 
     def score(self, x: Tensor, sigma: float, labels: Tensor | None = None) -> Tensor:
@@ -74,17 +75,58 @@ class Mixture:
 
     def __call__(self, x: Tensor, sigma: float, labels: Tensor | None = None) -> Tensor:
         """Return the denoiser E[x0 | x] (given the labels (B,), if any): shape (B, d)."""
+        if labels is not None:
+            return self._by_class(labels, lambda label, rows: self.given(label)(x[rows], sigma))
         z = self._project(x)
-        resp = self._joint(self._log_densities(z, sigma), labels).softmax(1)
-        return self._mean(self._shrunk(z, sigma), resp)
+        return self._mean(self._shrunk(z, sigma), self._joint(self._log_densities(z, sigma), None).softmax(1))
 
     def pair(self, x: Tensor, sigma: float, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return (D_c, D_u), the denoiser with and without the labels; both share one set of component densities."""
         z = self._project(x)
         logs = self._log_densities(z, sigma)
         shrunk = self._shrunk(z, sigma)
-        cond = self._mean_of_class(shrunk, self._joint(logs, labels).softmax(1), labels)
-        return cond, self._mean(shrunk, self._joint(logs, None).softmax(1))
+        resp = self._joint(logs, labels).softmax(1)
+
+        def mean(label: int, rows: Tensor) -> Tensor:
+            mine = self.labels == label  # the other components have no weight: leave their products out
+            return self.given(label)._mean(shrunk[rows][:, mine], resp[rows][:, mine])
+
+        return self._by_class(labels, mean), self._mean(shrunk, self._joint(logs, None).softmax(1))
+
+    def log_posterior(self, x: Tensor, sigma: float = 0.0) -> Tensor:
+        """Return log p(class | x; sigma), what guidance ascends: (B, classes)."""
+        joint = self._joint(self._log_densities(self._project(x), sigma), None)
+        each = [joint[:, self.labels == label].logsumexp(1) for label in range(self.classes)]
+        return torch.stack(each, 1).log_softmax(1)
+
+    def given(self, label: int) -> Mixture:
+        """The mixture of one class alone: p(x0 | label)."""
+        if label not in self._alone:
+            mine = self.labels == label
+            if not bool(mine.any()):
+                raise ValueError(f"label={label!r}: must be one of {sorted(set(self.labels.tolist()))}")
+            alone = copy.copy(self)
+            alone._restrict(mine)
+            self._alone[label] = alone
+        return self._alone[label]
+
+    def _restrict(self, mine: Tensor) -> None:
+        self.means, self.labels, self.eigenvalues = self.means[mine], self.labels[mine], self.eigenvalues[mine]
+        self.log_weights = self.log_weights[mine].log_softmax(0)
+        self.components, self._alone = len(self.means), {}
+        self._set_bases(None if self.bases is None else self.bases[mine])
+
+    def _set_bases(self, bases: Tensor | None) -> None:
+        self.bases = bases
+        if bases is not None:  # (d, M d): all projections in one product
+            self._wide = bases.permute(1, 0, 2).reshape(self.dim, -1).contiguous()
+            self._offset = torch.einsum("md,mde->me", self.means, bases)
+
+    def _by_class(self, labels: Tensor, part: Callable[[int, Tensor], Tensor]) -> Tensor:
+        """Put together ``part(label, rows)`` of all classes in the order of the batch."""
+        groups = [(label, (labels == label).nonzero()[:, 0]) for label in labels.unique().tolist()]
+        parts = torch.cat([part(label, rows) for label, rows in groups])
+        return parts[torch.cat([rows for _, rows in groups]).argsort()]
 
     def _project(self, x: Tensor) -> Tensor:
         """Coordinates of x - mu_m in the eigenbasis of S_m: (B, M, d)."""
@@ -114,17 +156,6 @@ class Mixture:
         if self.bases is None:
             return centers + torch.einsum("bmd,bm->bd", shrunk, resp)
         return centers + (shrunk * resp[:, :, None]).flatten(1) @ self._wide.T
-
-    def _mean_of_class(self, shrunk: Tensor, resp: Tensor, labels: Tensor) -> Tensor:
-        """As `_mean`, class by class with that class's components only: less work by the number of classes."""
-        if self.bases is None:
-            return self._mean(shrunk, resp)
-        out = resp @ self.means
-        for label in labels.unique():
-            rows, members = labels == label, self.labels == label
-            basis = self.bases[members].transpose(1, 2).reshape(-1, self.dim)
-            out[rows] += (shrunk[rows][:, members] * resp[rows][:, members, None]).flatten(1) @ basis
-        return out
 
 
 def _spectra(covs: Tensor, dim: int, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
