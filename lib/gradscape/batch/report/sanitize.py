@@ -1,0 +1,56 @@
+"""What HTML from a notebook may contain: structure and looks, nothing that runs, loads or leads away."""
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+TAGS = frozenset(
+    "a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt em figcaption figure h1 h2 h3 h4 h5 "
+    "h6 hr i img input ins kbd li mark ol p pre q s samp section small span strong sub summary sup table tbody td tfoot th thead "
+    "tr u ul var wbr".split()
+)
+_ANYWHERE = frozenset(("class", "title", "scope", "colspan", "rowspan", "open", "role", "start", "lang", "dir", "alt"))
+_STYLES = frozenset(
+    "background background-color border border-bottom border-collapse border-color border-left border-radius border-right "
+    "border-spacing border-style border-top border-width caption-side color cursor display font-family font-size font-style "
+    "font-weight height line-height list-style margin margin-bottom margin-left margin-right margin-top max-width min-width "
+    "opacity overflow overflow-x padding padding-bottom padding-left padding-right padding-top text-align "
+    "text-decoration vertical-align white-space width gap flex flex-wrap align-items justify-content".split()
+)
+_EMBEDDED = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
+# In a style: what could load something, and escapes that could hide it.
+_LOADING = re.compile(r"url|image|src|import|@|\\", re.IGNORECASE)
+# The only places a link leads to: a heading of the same page, or another page of the site.
+_INSIDE = re.compile(r"#[\w.%-]*|[\w.-]+\.html(?:#[\w.%-]*)?")
+
+
+def clean(html: str) -> str:
+    """HTML with what is not allowed shown as text or taken away."""
+    return str(_cleaner().clean(html))
+
+
+def _allowed(tag: str, name: str, value: str) -> bool:
+    if name == "style":
+        return _LOADING.search(value) is None
+    if name in _ANYWHERE or name.startswith("aria-"):
+        return True
+    if tag == "a" and name == "href":
+        return _INSIDE.fullmatch(value) is not None
+    if tag == "img" and name == "src":
+        return _EMBEDDED.fullmatch(value) is not None
+    if tag == "input":  # a task list's box
+        return (name, value) == ("type", "checkbox") or name in ("checked", "disabled")
+    return tag in ("img", "col", "table") and name in ("width", "height")
+
+
+@functools.cache
+def _cleaner() -> Any:
+    from bleach.css_sanitizer import CSSSanitizer
+    from bleach.sanitizer import Cleaner
+
+    # the protocols only let relative addresses through here; what an address may be is decided in _allowed
+    return Cleaner(
+        tags=TAGS, attributes=_allowed, protocols=("data", "https"), strip=False, strip_comments=True,
+        css_sanitizer=CSSSanitizer(allowed_css_properties=_STYLES),
+    )
