@@ -10,20 +10,22 @@ import importlib
 from typing import Any
 
 _HOME = {
-    "figures": ("Figure", "PALETTE", "TEMPLATE", "add_band", "add_bars", "add_line", "add_points", "axis", "figure",
-                "heatmap", "image_grid", "mark_x", "mark_y", "panels", "style"),
+    "figures": ("Figure", "PALETTE", "TEMPLATE", "axis", "figure", "mark_x", "mark_y", "panels", "style"),
+    "series": ("add_band", "add_bars", "add_line", "add_points"),
+    "grids": ("heatmap", "image_grid"),
     "alttext": ("data_table", "describe", "show"),
     "sync": ("redraw", "update_traces_from"),
     "controls": ("Control", "Field", "Values", "field"),
-    "explorer": ("Explorer", "Stopped", "Task", "explore"),
+    "task": ("Stopped", "Task"),
+    "explorer": ("Explorer", "explore"),
     "exercises": ("Feedback", "Hint", "as_array", "as_number", "checker", "correct", "expect", "try_again"),
-    "prediction": ("predict", "reveal"),
+    "prediction": ("chosen", "predict", "reveal"),
     "source": ("show_source",),
 }
-_MODULES = ("alttext", "controls", "exercises", "explorer", "figures", "headless", "panel", "prediction", "source", "sync")
+_MODULES = (*_HOME, "headless", "panel")
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = sorted(_NAMES)  # noqa: PLE0605 - made from the table above
+__all__ = sorted(_NAMES)
 
 
 def __getattr__(name: str) -> Any:

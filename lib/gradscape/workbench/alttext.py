@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -16,6 +17,7 @@ import plotly.graph_objects as go
 ROWS = 50      # rows of a data table per series
 COLUMNS = 12   # columns of a heatmap's data table
 DIGITS = 5     # significant digits kept in a displayed figure: finer than a pixel
+_TAG = re.compile(r"</?(b|i|em|sub|sup|span|a)( [^>]*)?>")
 FLAT = 0.01    # a change below this share of the series' range of magnitudes is called flat
 CONFIG = {"displaylogo": False, "responsive": True, "plotlyServerURL": "",
           "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "toImage"]}
@@ -23,14 +25,12 @@ CONFIG = {"displaylogo": False, "responsive": True, "plotlyServerURL": "",
 
 def describe(fig: go.Figure) -> str:
     """The figure as a few sentences: what it shows, its axes, and for each series where it goes and its extremes."""
-    layout = fig.layout
-    title = _words(layout.title.text)
+    title, _, takeaway = (_words(part) for part in (fig.layout.title.text or "").partition("<br>"))
     parts = [f"{_kind(fig)}: {title}." if title else f"{_kind(fig)}."]
-    takeaway = _words(layout.title.subtitle.text)
     if takeaway:
         parts.append(takeaway if takeaway.endswith((".", "!", "?")) else takeaway + ".")
-    for key in sorted({key for trace in fig.data for key in _axes(trace)}, key=lambda k: (k[1:], k[0])):
-        parts.append(_axis_sentence(fig, key))
+    axes = sorted({key for trace in fig.data for key in _axes(trace)}, key=lambda key: (key[1:], key[0]))
+    parts += [_axis_sentence(fig, key) for key in axes]
     parts += [sentence for trace in fig.data if (sentence := _trace_sentence(trace))]
     return " ".join(part for part in parts if part)
 
@@ -97,9 +97,8 @@ def _rounded(value: float) -> float | int:
 
 def _words(text: str | None) -> str:
     """Plotly's pseudo-HTML as plain words."""
-    import re
-
-    return re.sub(r"\s+", " ", re.sub(r"<br\s*/?>", " ", text or "")).replace("<b>", "").replace("</b>", "").strip()
+    text = _TAG.sub("", re.sub(r"<br\s*/?>", " ", text or ""))
+    return " ".join(text.split())
 
 
 def _kind(fig: go.Figure) -> str:
@@ -172,7 +171,8 @@ def _series_sentence(trace: Any) -> str:
         return f"{_name(trace)}: {listed}{', ...' if len(fine) > 8 else ''}."
     ordered = trace.mode is None or "lines" in trace.mode
     sentence = f"{_name(trace)}: {len(fine)} points, " + (f"{_trend(y[fine])} {ends}" if ordered else ends)
-    inner = [f"{word} {_number(y[k])} at {labels[k]}" for word, k in (("lowest", low), ("highest", high)) if k not in (first, last)]
+    extremes = (("lowest", low), ("highest", high))
+    inner = [f"{word} {_number(y[k])} at {labels[k]}" for word, k in extremes if k not in (first, last)]
     return sentence + (f"; {', '.join(inner)}" if inner else "") + "."
 
 
@@ -204,8 +204,8 @@ def _table(fig: go.Figure, trace: Any, rows: int) -> tuple[list[str], list[list[
         return None
     labels = _coordinates(trace.x, len(trace.y))
     heads = [_axis_title(fig, key) or key[0] for key in (_axes(trace) or ("x", "y"))]
-    y = np.asarray(trace.y, dtype=float)
-    return heads, [[labels[k], _number(y[k])] for k in _picked(len(y), rows)]
+    heights = np.asarray(trace.y, dtype=float)
+    return heads, [[labels[k], _number(heights[k])] for k in _picked(len(heights), rows)]
 
 
 def _html(caption: str, heads: list[str], rows: list[list[str]]) -> str:

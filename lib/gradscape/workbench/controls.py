@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from gradscape.lesson import FieldInfo, Settings, field_info
 
@@ -68,7 +68,9 @@ class Control:
     def info(self) -> FieldInfo:
         """The same control as the lesson's settings describe their fields; it checks and parses values."""
         kind = {"int": "integer"}.get(self.kind, self.kind)
-        return FieldInfo(self.name, kind, self.default, self.lo, self.hi, self.scale, self.symbol, self.about, self.options)
+        return FieldInfo(
+            self.name, kind, self.default, self.lo, self.hi, self.scale, self.symbol, self.about, self.options
+        )
 
     @property
     def label(self) -> str:
@@ -82,15 +84,13 @@ class Control:
     def parse(self, text: str) -> Any:
         """Read what was typed; powers such as ``2^-7`` are understood. ``ValueError`` as :meth:`check`."""
         text = text.strip().replace("−", "-")
-        power = _POWER.match(text)
-        if power and self.kind in ("real", "int"):
-            try:
+        try:
+            power = _POWER.match(text)
+            if power and self.kind in ("real", "int"):
                 return self.check(float(power[1]) ** float(power[2]))
-            except (ValueError, OverflowError, ZeroDivisionError, TypeError):
-                raise ValueError(f"{self.name}={text!r}: must be {self.info.allowed}") from None
-        if self.kind == "int" and re.fullmatch(r"[+-]?\d+(\.0*)?|[+-]?\d(\.\d+)?[eE]\+?\d+", text):
-            return self.check(float(text))
-        return self.info.parse(text)
+            return self.check(float(text)) if self.kind == "int" else self.info.parse(text)
+        except (ValueError, OverflowError, ZeroDivisionError, TypeError):
+            raise ValueError(f"{self.name}={text or 'nothing'}: must be {self.info.allowed}") from None
 
     def format(self, value: Any) -> str:
         """A value as the text box shows it; :meth:`parse` reads it back."""
@@ -102,15 +102,16 @@ class Control:
 
     @cached_property
     def stops(self) -> tuple[Any, ...]:
-        """The values a slider stops at, rising, both ends included (the options of a choice; off and on of a switch)."""
+        """The values a slider stops at, rising, both ends included (a choice's options; off and on of a switch)."""
         if self.kind == "choice":
             return self.options
         if self.kind == "switch":
             return (False, True)
-        assert self.lo is not None and self.hi is not None
+        assert self.lo is not None
+        assert self.hi is not None
         values = list(_stops(self.lo, self.hi, self.scale, self.step, self.kind == "int"))
         if self.kind == "int":
-            values = sorted({int(round(value)) for value in values if self.lo <= round(value) <= self.hi})
+            values = sorted({round(value) for value in values if self.lo <= round(value) <= self.hi})
         return tuple(dict.fromkeys(values))
 
     def position(self, value: Any) -> int:
@@ -136,8 +137,9 @@ class Field:
         """The control of this field with the settings' own value as default."""
         info = field_info(settings, self.name)
         control = Control(
-            name=info.name, kind=info.kind, lo=info.low, hi=info.high, scale=info.scale, default=getattr(settings, info.name),
-            options=info.options, symbol=info.symbol, about=info.about, from_settings=True,
+            name=info.name, kind=cast(Kind, info.kind), lo=info.low, hi=info.high, scale=info.scale,
+            default=getattr(settings, info.name), options=info.options, symbol=info.symbol, about=info.about,
+            from_settings=True,
         )
         changes = dict(self.changes)
         if info.kind in ("real", "integer"):
@@ -148,8 +150,9 @@ class Field:
 
 
 def field(
-    name: str, *, lo: float | None = None, hi: float | None = None, scale: Scale | None = None, step: float | None = None,
-    symbol: str | None = None, about: str | None = None, options: tuple[Any, ...] | None = None,
+    name: str, *, lo: float | None = None, hi: float | None = None, scale: Scale | None = None,
+    step: float | None = None, symbol: str | None = None, about: str | None = None,
+    options: tuple[Any, ...] | None = None,
 ) -> Field:
     """Use the settings' field ``name`` as a control: kind, range, scale, symbol and help come from its declaration.
 

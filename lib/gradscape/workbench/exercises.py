@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 Verdict = Literal["not attempted", "correct", "try again"]
+_LOOKS = {"not attempted": ("○", "#5f6b7a"), "correct": ("✓", "#00815c"), "try again": ("✗", "#b42318")}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Feedback:
         return "Exercise" if self.number is None else f"Exercise {self.number}"
 
     def _repr_html_(self) -> str:
-        sign, color = {"not attempted": ("○", "#5f6b7a"), "correct": ("✓", "#00815c"), "try again": ("✗", "#b42318")}[self.verdict]
+        sign, color = _LOOKS[self.verdict]
         hint = f"<div>{escape(self.hint)}</div>" if self.hint else ""
         return (
             f'<div style="border-left:4px solid {color};padding:4px 12px"><b>{escape(self._title)}: '
@@ -95,8 +96,8 @@ def as_array(answer: Any, name: str = "the answer", shape: Sequence[int | None] 
     except (TypeError, ValueError):
         raise Hint(f"{name} must be an array of numbers, not {_what(answer)}.") from None
     if shape is not None:
-        fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
-        if not fits:
+        pairs = zip(shape, array.shape, strict=False)
+        if array.ndim != len(shape) or any(want not in (None, have) for want, have in pairs):
             wanted = tuple("any" if want is None else want for want in shape)
             raise Hint(f"{name} has shape {array.shape}; it should be ({', '.join(map(str, wanted))}).")
     if not np.isfinite(array).all():

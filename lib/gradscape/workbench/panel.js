@@ -120,14 +120,23 @@ function controls({ model, el }) {
     const [done, total] = model.get("progress");
     if (total) bar.value = done / total; else bar.removeAttribute("value");
   };
-  // A plotly figure has neither role nor name of its own, and may be drawn after the controls.
+  // A plotly figure has neither role nor name of its own, may be drawn after the controls, and measures its width before
+  // it is put into the page: it measures again when the window changes its size, so say that it did.
+  let width = 0;
   const label = () => {
     const plot = el.closest(".gradscape-explorer")?.querySelector(".js-plotly-plot");
     if (!plot) return;
-    plot.setAttribute("role", "img");
-    plot.setAttribute("aria-label", model.get("state").alt);
+    if (plot.getAttribute("role") !== "img") plot.setAttribute("role", "img");
+    if (plot.getAttribute("aria-label") !== model.get("state").alt) plot.setAttribute("aria-label", model.get("state").alt);
+    if (el.clientWidth !== width && plot.querySelector(".main-svg")) {
+      width = el.clientWidth;
+      requestAnimationFrame(() => window.dispatchEvent(new Event("resize")));
+    }
   };
-  const stops = [watch(model, "state", draw), watch(model, "progress", advance), post.stop, hideStatic(el, label)];
+  const resized = new ResizeObserver(label);
+  resized.observe(el);
+  const stops = [watch(model, "state", draw), watch(model, "progress", advance), post.stop, hideStatic(el, label),
+    () => resized.disconnect()];
   draw();
   advance();
   return () => stops.forEach((stop) => stop());

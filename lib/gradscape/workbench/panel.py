@@ -7,6 +7,7 @@ reader did; the next message of a moved control waits for ``ack``, so that a slo
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets
@@ -24,5 +25,5 @@ class Panel(anywidget.AnyWidget):
     kind = traitlets.Unicode("controls").tag(sync=True)
     spec = traitlets.Dict().tag(sync=True)        # what never changes: controls, presets, mode
     state = traitlets.Dict().tag(sync=True)       # what does: values, errors, status, text alternative
-    progress = traitlets.List().tag(sync=True)    # [] or [done, total] of a running computation
+    progress: traitlets.List[Any] = traitlets.List().tag(sync=True)    # [] or [done, total] of a running computation
     ack = traitlets.Int(0).tag(sync=True)         # counts the messages dealt with

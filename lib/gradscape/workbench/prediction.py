@@ -6,9 +6,9 @@ from html import escape
 from typing import Any
 
 from gradscape.workbench import headless
+from gradscape.workbench.view import STATIC, display_widget
 
 _PANELS: dict[str, Any] = {}      # key -> the question as asked in this process (options, chosen position, widgets)
-STATIC = "gradscape-static"       # panel.js hides what ends with this class while the live view stands above it
 
 
 class _Question:
@@ -43,18 +43,19 @@ def predict(question: str, options: Sequence[str], *, key: str) -> None:
         raise ValueError(f"options={list(options)!r}: must be at least two different answers")
     asked = _PANELS[key] = _Question(question, options)
     lines = "\n".join(f"- {option}" for option in options)
-    text = {"text/markdown": f"**Predict first.** {question}\n\n{lines}", "text/plain": f"Predict first. {question}\n{lines}"}
+    text = f"Predict first. {question}\n{lines}"
     if headless.mode() == "live":
         from gradscape.workbench.panel import Panel
 
-        asked.prompt = Panel(kind="predict", spec={"question": question, "options": list(options)}, state={"position": None, "status": ""})
+        spec = {"question": question, "options": list(options)}
+        asked.prompt = Panel(kind="predict", spec=spec, state={"position": None, "status": ""})
         asked.prompt.on_msg(lambda _, content, buffers: _receive(asked, content))
-        _display_live(asked.prompt, text["text/plain"])
+        display_widget(asked.prompt, text)
         items = "".join(f"<li>{escape(option)}</li>" for option in options)
-        display({"text/html": f'<div class="{STATIC}"><b>Predict first.</b> {escape(question)}<ul>{items}</ul></div>',
-                 "text/plain": text["text/plain"]}, raw=True)
+        html = f'<div class="{STATIC}"><b>Predict first.</b> {escape(question)}<ul>{items}</ul></div>'
+        display({"text/html": html, "text/plain": text}, raw=True)
         return
-    display(text, raw=True)
+    display({"text/markdown": f"**Predict first.** {question}\n\n{lines}", "text/plain": text}, raw=True)
 
 
 def reveal(key: str, answer: str, why: str) -> None:
@@ -74,7 +75,7 @@ def reveal(key: str, answer: str, why: str) -> None:
 
         panel = Panel(kind="reveal", state=asked.shown(answer, why))
         asked.reveals.append((panel, answer, why))
-        _display_live(panel, f"Answer: {answer}. {why}")
+        display_widget(panel, f"Answer: {answer}. {why}")
     html = (
         f'<details class="{STATIC}"><summary style="cursor:pointer">Compare with your prediction</summary>'
         f"<p><b>{escape(answer)}</b></p><p>{escape(why)}</p></details>"
@@ -92,10 +93,3 @@ def _receive(asked: _Question, content: Any) -> None:
     if content.get("kind") == "answer" and content.get("position") in range(len(asked.options)):
         asked.choose(int(content["position"]))
 
-
-def _display_live(panel: Any, text: str) -> None:
-    from IPython.display import display
-
-    made = panel._repr_mimebundle_()
-    made = made[0] if isinstance(made, tuple) else made
-    display({**made, "text/plain": text}, raw=True)

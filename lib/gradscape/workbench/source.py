@@ -8,11 +8,23 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-_STYLE = (
-    "<style>.gs-source pre{background:#f6f8fa;color:#1f2933;padding:8px 12px;margin:2px 0;overflow:auto;line-height:1.35;"
-    "font-size:12.5px;border-radius:4px}.gs-source .k{color:#8a3ffc}.gs-source .n{color:#0065a8}.gs-source .s{color:#00663f}"
-    ".gs-source .c{color:#5f6b7a;font-style:italic}.gs-source .m{color:#a33b00}</style>"
-)
+from pygments.lexers import PythonLexer
+from pygments.token import Comment, Keyword, Name, Number, Operator, String
+
+# JupyterLab's own colors where they are known (they follow its theme), fixed ones elsewhere
+_STYLE = """<style>
+.gs-source pre { padding: 8px 12px; margin: 2px 0; overflow: auto; line-height: 1.35; font-size: 12.5px;
+  border-radius: 4px; background: var(--jp-layout-color2, #f6f8fa) !important;
+  color: var(--jp-content-font-color1, #1f2933); }
+.gs-source .k { color: var(--jp-mirror-editor-keyword-color, #8a3ffc); font-weight: 600; }
+.gs-source .n { color: var(--jp-mirror-editor-def-color, #0065a8); }
+.gs-source .s { color: var(--jp-mirror-editor-string-color, #00663f); }
+.gs-source .c { color: var(--jp-mirror-editor-comment-color, #5f6b7a); font-style: italic; }
+.gs-source .m { color: var(--jp-mirror-editor-number-color, #a33b00); }
+</style>"""
+_CLASSES = {
+    Comment: "c", Keyword: "k", Operator.Word: "k", Name.Function: "n", Name.Class: "n", Number: "m", String: "s",
+}
 
 
 class Source:
@@ -26,17 +38,19 @@ class Source:
 
     def _repr_html_(self) -> str:
         return (
-            f'{_STYLE}<div class="gs-source"><code>{escape(self.where)}</code><pre tabindex="0"><code>{_colored(self.code)}'
-            "</code></pre></div>"
+            f'{_STYLE}<div class="gs-source"><code>{escape(self.where)}</code><pre tabindex="0">'
+            f"<code>{_colored(self.code)}</code></pre></div>"
         )
 
 
-def show_source(function: Callable[..., Any] | type, *, lines: tuple[int, int] | tuple[str, str] | None = None) -> Source:
+def show_source(
+    function: Callable[..., Any] | type, *, lines: tuple[int, int] | tuple[str, str] | None = None
+) -> Source:
     """The source of a library function or class, without its docstring, highlighted; last expression of a cell.
 
-    ``lines=(first, last)`` shows only these lines (1 is the first line shown without ``lines``); ``lines=("for ", "lr *")``
-    shows from the first line that holds the first text to the next line that holds the second. ``ValueError`` if they
-    are not there.
+    ``lines=(first, last)`` shows only these lines (1 is the first line shown without ``lines``);
+    ``lines=("for ", "lr *")`` shows from the first line that holds the first text to the next line that holds the
+    second. ``ValueError`` if they are not there.
     """
     function = inspect.unwrap(function)  # type: ignore[arg-type]
     shown = _without_docstring(textwrap.dedent(inspect.getsource(function))).splitlines()
@@ -63,7 +77,9 @@ def _without_docstring(code: str) -> str:
     """Cut the docstrings of the function or class and of what it holds."""
     lines = code.splitlines()
     for node in sorted(ast.walk(ast.parse(code)), key=lambda n: -getattr(n, "lineno", 0)):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and ast.get_docstring(node) is not None:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            continue
+        if ast.get_docstring(node) is not None:
             text = node.body[0]
             assert text.end_lineno is not None
             if len(node.body) == 1:
@@ -74,12 +90,8 @@ def _without_docstring(code: str) -> str:
 
 
 def _colored(code: str) -> str:
-    from pygments.lexers import PythonLexer
-    from pygments.token import Comment, Keyword, Name, Number, Operator, String
-
-    classes = ((Comment, "c"), (Keyword, "k"), (Operator.Word, "k"), (Name.Function, "n"), (Name.Class, "n"), (Number, "m"), (String, "s"))
     parts = []
     for kind, text in PythonLexer().get_tokens(code):
-        css = next((name for token, name in classes if kind in token), "")
+        css = next((name for token, name in _CLASSES.items() if kind in token), "")
         parts.append(f'<span class="{css}">{escape(text)}</span>' if css else escape(text))
     return "".join(parts).rstrip("\n")

@@ -1,0 +1,128 @@
+"""An explorer in a notebook: the live widget, or the picture that is stored in its place."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+
+from gradscape.workbench.alttext import alternative, bundle, data_table, describe
+
+if TYPE_CHECKING:
+    from gradscape.workbench.explorer import Explorer
+
+STATIC = "gradscape-static"  # panel.js hides what ends with this class while a live view stands above it
+CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
+
+
+class View:
+    """The live widget of an explorer: controls above, figure, notes below. ``box`` is what is displayed."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        import ipywidgets
+
+        from gradscape.workbench.panel import Panel
+
+        self._explorer, self._table_open = explorer, False
+        explorer.figure = go.FigureWidget(explorer.figure)
+        explorer.figure._config = CONFIG
+        controls = [
+            {"name": control.name, "kind": control.kind, "symbol": control.symbol, "about": control.about,
+             "allowed": control.info.allowed, "stops": [control.format(stop) for stop in control.stops]}
+            for control in explorer.controls.values()
+        ]
+        spec = {"name": explorer.name, "mode": explorer.mode, "presets": list(explorer.presets), "controls": controls}
+        text = describe(explorer.figure)
+        self.panel = Panel(kind="controls", spec=spec, state=self._state(text))
+        self.notes = Panel(kind="notes", state=self._noted(text))
+        for panel in (self.panel, self.notes):
+            panel.on_msg(lambda _, content, buffers: self.receive(content))
+        self.box = ipywidgets.VBox([self.panel, explorer.figure, self.notes])
+        self.box.add_class("gradscape-explorer")
+
+    def push(self) -> None:
+        """Show the explorer's present state."""
+        text = describe(self._explorer.figure)
+        self.panel.state, self.notes.state = self._state(text), self._noted(text)
+
+    def progress(self, done: int, total: int) -> None:
+        """Move the progress bar."""
+        self.panel.progress = [done, total]
+
+    def receive(self, content: Mapping[str, Any]) -> None:
+        """Do what a message of the panel says the reader did."""
+        explorer, kind = self._explorer, content.get("kind")
+        try:
+            if kind == "move":
+                explorer.move(content["name"], content["position"])
+            elif kind == "type":
+                explorer.type(content["name"], str(content["text"]))
+            elif kind == "preset":
+                explorer.preset(content["name"])
+            elif kind == "table":
+                self._table_open = bool(content["open"])
+                self.push()
+            elif kind in ("reset", "run", "cancel"):
+                {"reset": explorer.reset, "run": explorer.run, "cancel": explorer.cancel}[kind]()
+        finally:
+            if kind in ("move", "type"):
+                self.panel.ack += 1
+
+    def _state(self, text: str) -> dict[str, Any]:
+        explorer = self._explorer
+        items = [(name, control, explorer.values[name]) for name, control in explorer.controls.items()]
+        return {
+            "positions": {name: control.position(value) for name, control, value in items},
+            "texts": {name: control.format(value) for name, control, value in items},
+            "errors": dict(explorer.errors), "status": dict(explorer.status), "preset": explorer.preset_name,
+            "running": explorer.running, "alt": text,
+        }
+
+    def _noted(self, text: str) -> dict[str, str]:
+        table = data_table(self._explorer.figure) if self._table_open else ""
+        return {"text": text, "command": self._explorer.command, "table": table}
+
+
+def display_static(explorer: Explorer) -> None:
+    """The figure as it stands, its text and table, and a line how to make it live."""
+    from IPython.display import display
+
+    if not explorer.figure.data:  # a run explorer without an initial result
+        display({"text/html": _how(explorer), "text/plain": _plain(explorer)}, raw=True)
+        return
+    display(bundle(explorer.figure), raw=True)
+    html = alternative(explorer.figure) + _how(explorer)
+    display({"text/html": html, "text/plain": _plain(explorer)}, raw=True)
+
+
+def display_live(explorer: Explorer) -> None:
+    """The widget, and behind it the picture that remains when the notebook is saved and opened again."""
+    from IPython.display import display
+
+    picture = bundle(explorer.figure)
+    display_widget(explorer.widget, _plain(explorer))
+    if explorer.figure.data:
+        display(picture, raw=True)
+    display({"text/html": _how(explorer), "text/plain": _plain(explorer)}, raw=True)
+
+
+def display_widget(widget: Any, text: str) -> None:
+    """Display a widget; ``text`` stands for it where no widget can be shown."""
+    from IPython.display import display
+
+    made = widget._repr_mimebundle_()
+    made = made[0] if isinstance(made, tuple) else made
+    display({**made, "text/plain": text}, raw=True)
+
+
+def _plain(explorer: Explorer) -> str:
+    return f"Explorer {explorer.name}: run this cell to move its controls ({', '.join(explorer.controls)})."
+
+
+def _how(explorer: Explorer) -> str:
+    names = ", ".join(escape(control.label) for control in explorer.controls.values())
+    return (
+        f'<p class="{STATIC}" style="font-size:.85em;margin:0 0 1em"><b>Picture of an explorer.</b> To move {names} '
+        "yourself, start <code>make lab</code>, open this notebook and run this cell (Shift+Enter).</p>"
+    )
