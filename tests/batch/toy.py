@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 import nbformat
-
 from gradscape import catalog, lesson
 from gradscape.lesson import Claim, Measured, Point, integer, real, within
 
@@ -32,8 +31,8 @@ class Settings(lesson.Settings, profiles=SIZES):
 
 
 CLAIMS = (
-    Claim("N1", kind="paper", sentence="One is <b>one</b> & nothing else.", where="Sec. 1", parts={"x": within(1, 0.1)}),
-    Claim("C1", kind="control", sentence="Zero stays zero.", parts={"x": within(0, 0.1)}),
+    Claim("N1", "paper", "One is <b>one</b> & nothing else.", where="Sec. 1", parts={"x": within(1, 0.1)}),
+    Claim("C1", "control", "Zero stays zero.", parts={"x": within(0, 0.1)}),
 )
 
 
@@ -130,18 +129,20 @@ def write(place: Path, node: Any) -> Path:
     return place
 
 
-def make(folder: Path, monkeypatch: Any, slugs: tuple[str, ...] = ("plain",), planned: tuple[str, ...] = ("later",)) -> Path:
+def make(
+    folder: Path, monkeypatch: Any, slugs: tuple[str, ...] = ("plain",), planned: tuple[str, ...] = ("later",)
+) -> Path:
     """A course with these lessons below ``folder``; catalog, modules and root are replaced for the test."""
     (folder / "data").mkdir(parents=True)
     (folder / "notebooks").mkdir()
-    registry = {"committed": {"a.npz": {"sha256": "00" * 32}}, "packaged": {}, "remote": {}}
+    registry = {"committed": {}, "packaged": {}, "remote": {}}
     (folder / "data" / "registry.json").write_text(json.dumps(registry))
     entries = []
     for number, slug in enumerate((*slugs, *planned)):
         state = "planned" if slug in planned else "available"
         entries.append(ToyLesson(
-            unit="toys", slug=slug, title=f"The paper of {slug}", short=f"What is {slug}?", authors=("A. Uthor",), year=2020,
-            arxiv=f"2001.0000{number % 10}", state=state, minutes=10 + number,
+            unit="toys", slug=slug, title=f"The paper of {slug}", short=f"What is {slug}?", authors=("A. Uthor",),
+            year=2020, arxiv=f"2001.0000{number % 10}", state=state, minutes=10 + number,
         ))
         if state == "available":
             monkeypatch.setitem(sys.modules, entries[-1].module, module(entries[-1].module))

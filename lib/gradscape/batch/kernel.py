@@ -123,7 +123,8 @@ class Kernel:
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
-        self.process = self.manager.provisioner.process
+        provisioner: Any = self.manager.provisioner
+        self.process = provisioner.process
         self.pid: int = self.process.pid
 
     @property
@@ -242,7 +243,7 @@ class ManagedEngine(NBClientEngine):
         except RuntimeError as error:
             if kernel.exit_code is None and "died" not in str(error).lower():
                 if "didn't respond" in str(error):
-                    raise DeadlineError(f"the kernel did not start within {_seconds(deadline) or START_S:g} s") from error
+                    raise DeadlineError(f"no kernel within {_seconds(deadline) or START_S:g} s") from error
                 raise
             raise KernelDied(kernel.ending()) from error
         finally:

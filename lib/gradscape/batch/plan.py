@@ -45,7 +45,7 @@ def select(names: Sequence[str]) -> tuple[catalog.Lesson, ...]:
         else:
             chosen = [catalog.find(name)]
             if not chosen[0].available:
-                raise ValueError(f"lesson {chosen[0].id} is planned, not written yet; `gradscape list` shows the others")
+                raise ValueError(f"lesson {chosen[0].id} is planned, not written yet; see `gradscape list`")
         found.update({entry.id: entry for entry in chosen})
     return tuple(found.values())
 

@@ -58,18 +58,17 @@ def code_checksum(entry: catalog.Lesson) -> str:
 
 
 def data_checksums() -> dict[str, str]:
-    """SHA-256 of each data file the course may read, by the registry that every loader verifies files against."""
-    place = catalog.root() / "data" / "registry.json"
-    return _registered(place, place.stat().st_mtime_ns) if place.is_file() else {}
+    """SHA-256 of each committed data file as it is on this disk; read again only when a file has changed."""
+    folder = catalog.root() / "data"
+    files = sorted(place for place in folder.iterdir() if place.is_file())
+    return _checksums(tuple((str(place), place.stat().st_mtime_ns, place.stat().st_size) for place in files))
 
 
 @functools.lru_cache(maxsize=4)
-def _registered(place: Path, changed: int) -> dict[str, str]:
-    registry = json.loads(place.read_text(encoding="utf-8"))
-    return {
-        name: entry["sha256"] for section in registry.values() for name, entry in sorted(section.items())
-        if isinstance(entry, dict) and isinstance(entry.get("sha256"), str)
-    }
+def _checksums(stamps: tuple[tuple[str, int, int], ...]) -> dict[str, str]:
+    from gradscape.datasets import integrity
+
+    return integrity.checksums() if any(Path(name).name == integrity.REGISTRY for name, _, _ in stamps) else {}
 
 
 def _digest(value: Any) -> str:

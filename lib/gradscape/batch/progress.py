@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from gradscape.batch.outcome import DONE, Outcome
@@ -53,9 +53,11 @@ class Bar(Lines):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn())
-        self.progress = Progress(*columns, console=console, transient=True)
-        self.tasks: dict[str, int] = {}
+        self.progress = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn(),
+            console=console, transient=True,
+        )
+        self.tasks: dict[str, TaskID] = {}
         self.started = time.monotonic()
 
     def begin(self, total: int, kept: int, workers: int) -> None:
@@ -125,9 +127,12 @@ def _lessons(rows: list[LessonRow]) -> Table:
     table.add_column("Controls", justify="right", no_wrap=True)
     for row in rows:
         seconds = f"{row.outcome.seconds:.1f}" if row.outcome else ""
-        claims = " ".join(f"[{STYLES.get(w, 'red')}]{sign(w)}{n}[/]" for w, n in tally(row.counts, PAPER_VERDICTS) if w in STYLES)
-        controls = f"{row.controls['holds']} of {sum(row.controls.values())}" if row.state == DONE and row.controls else ""
-        table.add_row(escape(row.id), _styled(row.state), seconds, claims if row.state == DONE else "", controls)
+        claims = controls = ""
+        if row.state == DONE:
+            counts = tally(row.counts, PAPER_VERDICTS)
+            claims = " ".join(f"[{STYLES.get(word, 'red')}]{sign(word)}{number}[/]" for word, number in counts)
+            controls = f"{row.controls['holds']} of {sum(row.controls.values())}" if row.controls else ""
+        table.add_row(escape(row.id), _styled(row.state), seconds, claims, controls)
     return table
 
 

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import math
 import os
+import shlex
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -133,7 +134,8 @@ def _execute(
         executor.close()
     except KeyboardInterrupt:
         executor.cancel()
-        raise Interrupted(f"{len(found)} of {len(missing)} lessons had ended") from None
+        how = f"gradscape run --resume {shlex.quote(str(store.folder))}"
+        raise Interrupted(f"interrupted, {len(found)} of {len(missing)} lessons had ended; go on with: {how}") from None
     except OSError as error:
         executor.cancel()
         raise StoreError(f"{store.folder}: cannot be written: {error.strerror}") from error

@@ -23,7 +23,7 @@ BLANK: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class LessonRow:
-    """One lesson of the course: ``state`` is how its execution ended, ``planned``, ``not in this run`` or ``not run``."""
+    """One lesson of the course: ``state`` is how its execution ended, or that it was not run, and why."""
 
     id: str
     unit: str

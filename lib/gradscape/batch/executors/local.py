@@ -186,8 +186,8 @@ class LocalPool:
         if worker.work is not None:
             seconds = round(time.monotonic() - worker.begun, 3)
             if worker.late:
-                limit = worker.work.limits.timeout
-                status, error = TIMED_OUT, Failure("Timeout", f"not finished after {limit:g} s, and the worker had hung")
+                words = f"not finished after {worker.work.limits.timeout:g} s, and the worker had hung"
+                status, error = TIMED_OUT, Failure("Timeout", words, cell=_stored(worker))
             else:
                 status, error = KILLED, Failure("WorkerDied", words, cell=_stored(worker))
             _finish(worker.future, Outcome(worker.work.key, status, seconds=seconds, error=error))

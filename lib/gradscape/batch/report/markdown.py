@@ -58,7 +58,8 @@ def _with_anchor(match: re.Match[str], page: Page, formulas: list[tuple[str, str
     bare = unescape(re.sub(r"<[^>]+>", "", inner))
     words = _MARKED.sub(lambda mark: formulas[int(mark[1])][0], bare).strip()
     anchor, taken = _anchor(words), {heading.anchor for heading in page.headings}
-    unique = next(name for number in range(len(taken) + 1) if (name := f"{anchor}-{number}" if number else anchor) not in taken)
+    names = (f"{anchor}-{number}" if number else anchor for number in range(len(taken) + 1))
+    unique = next(name for name in names if name not in taken)
     page.headings.append(Heading(int(tag[1]), words, unique))
     return f'<{tag} id="{escape(unique)}">{inner}</{tag}>'
 
@@ -120,8 +121,8 @@ def embedded(bundle: Mapping[str, Any]) -> str | None:
     """A picture of a mime bundle as an address that holds the picture itself."""
     for mime in ("image/png", "image/jpeg", "image/gif", "image/webp"):
         if mime in bundle:
-            data = bundle[mime]
-            return f"data:{mime};base64," + re.sub(r"[^A-Za-z0-9+/=]", "", data if isinstance(data, str) else "".join(data))
+            data = bundle[mime] if isinstance(bundle[mime], str) else "".join(bundle[mime])
+            return f"data:{mime};base64," + re.sub(r"[^A-Za-z0-9+/=]", "", data)
     return None
 
 

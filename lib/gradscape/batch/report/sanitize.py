@@ -5,19 +5,26 @@ import functools
 import re
 from typing import Any
 
-TAGS = frozenset(
-    "a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt em figcaption figure h1 h2 h3 h4 h5 "
-    "h6 hr i img input ins kbd li mark ol p pre q s samp section small span strong sub summary sup table tbody td tfoot th thead "
-    "tr u ul var wbr".split()
-)
-_ANYWHERE = frozenset(("class", "title", "scope", "colspan", "rowspan", "open", "role", "start", "lang", "dir", "alt"))
-_STYLES = frozenset(
-    "background background-color border border-bottom border-collapse border-color border-left border-radius border-right "
-    "border-spacing border-style border-top border-width caption-side color cursor display font-family font-size font-style "
-    "font-weight height line-height list-style margin margin-bottom margin-left margin-right margin-top max-width min-width "
-    "opacity overflow overflow-x padding padding-bottom padding-left padding-right padding-top text-align "
-    "text-decoration vertical-align white-space width gap flex flex-wrap align-items justify-content".split()
-)
+# fmt: off
+TAGS = frozenset((
+    "a", "abbr", "b", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del", "details", "dfn",
+    "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "input",
+    "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strong", "sub", "summary",
+    "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var", "wbr",
+))
+_ANYWHERE = frozenset((
+    "alt", "class", "colspan", "dir", "lang", "open", "role", "rowspan", "scope", "start", "title",
+))
+_STYLES = frozenset((
+    "align-items", "background", "background-color", "border", "border-bottom", "border-collapse", "border-color",
+    "border-left", "border-radius", "border-right", "border-spacing", "border-style", "border-top", "border-width",
+    "caption-side", "color", "cursor", "display", "flex", "flex-wrap", "font-family", "font-size", "font-style",
+    "font-weight", "gap", "grid-template-columns", "height", "justify-content", "line-height", "list-style", "margin",
+    "margin-bottom", "margin-left", "margin-right", "margin-top", "max-width", "min-width", "opacity", "overflow",
+    "overflow-x", "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align",
+    "text-decoration", "vertical-align", "white-space", "width",
+))
+# fmt: on
 _EMBEDDED = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
 # In a style: what could load something, and escapes that could hide it.
 _LOADING = re.compile(r"url|image|src|import|@|\\", re.IGNORECASE)

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gradscape.batch import atomic, notebooks
+from gradscape.batch import atomic, notebooks, scoreboard
 from gradscape.batch.outcome import DONE, plain
 from gradscape.batch.report import cells
 from gradscape.batch.report.markdown import Page
-from gradscape.batch.scoreboard import ABSENT, CONTROL_VERDICTS, PAPER_VERDICTS, PLANNED, Board, LessonRow, board, sign, tally
+from gradscape.batch.scoreboard import Board, LessonRow, board, sign, tally
 from gradscape.batch.store import Store
 
 HERE = Path(__file__).parent
@@ -49,7 +49,8 @@ def _write(store: Store, part: Path) -> None:
     _assets(part / "assets")
     for row, before, after in _neighbors([row for row in found.run if row.page]):
         page = Page(lessons)
-        assert row.outcome is not None and row.outcome.notebook is not None and row.page is not None
+        if row.outcome is None or row.outcome.notebook is None or row.page is None:
+            continue
         seconds = {cell["index"]: cell["seconds"] for cell in row.outcome.cells}
         shown = cells.shown(_node(row.outcome.notebook), page, seconds)
         text = _render("lesson.html", row=row, cells=shown, page=page, before=before, after=after, **common)
@@ -127,8 +128,9 @@ def _environment() -> Any:
         undefined=jinja2.StrictUndefined,
     )
     made.globals.update(
-        phases=phases, tally=tally, paper_verdicts=PAPER_VERDICTS, control_verdicts=CONTROL_VERDICTS, sign=sign,
-        css_class=lambda word: CLASSES.get(word, "muted"), DONE=DONE, PLANNED=PLANNED, ABSENT=ABSENT,
+        phases=phases, tally=tally, sign=sign, DONE=DONE, PLANNED=scoreboard.PLANNED, ABSENT=scoreboard.ABSENT,
+        paper_verdicts=scoreboard.PAPER_VERDICTS, control_verdicts=scoreboard.CONTROL_VERDICTS,
+        css_class=lambda word: CLASSES.get(word, "muted"),
     )
     made.filters.update(seconds=_seconds, megabytes=lambda n: f"{n / 1e6:.0f} MB", plain=plain, number=_number)
     return made

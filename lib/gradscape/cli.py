@@ -1,0 +1,194 @@
+"""The command line: ``gradscape list | show | run | record | report | check | data | lab``.
+
+Nothing but arguments and calls; each command imports what it needs, so that ``--help`` is quick.
+"""
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    name="gradscape", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="27 papers about gradients, noise and learning: run them, see which claims hold.",
+)
+data = typer.Typer(no_args_is_help=True, help="Full data sets, fetched once with checksums.")
+app.add_typer(data, name="data")
+
+WRONG, FAILED, INTERRUPTED = 2, 1, 130
+
+Lesson = Annotated[str, typer.Argument(help="unit/slug, or the slug alone")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="for all lessons, or LESSON:NAME=VALUE for one"),
+]
+Profile = Annotated[str | None, typer.Option(help="smoke, quick or full")]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+def _stop(message: object, code: int = WRONG) -> NoReturn:
+    typer.echo(str(message), err=True)
+    raise typer.Exit(code)
+
+
+def _checked(call: Callable[[], Any]) -> Any:
+    """What a call returns; bad input and missing files end with one message and exit code 2."""
+    try:
+        return call()
+    except (ValueError, FileNotFoundError) as error:
+        _stop(error)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@app.command("list")
+def list_lessons() -> None:
+    """All lessons of the course with unit, minutes and state."""
+    from gradscape import catalog
+    from gradscape.batch import describe
+
+    _checked(catalog.root)
+    describe.course(_console())
+
+
+@app.command()
+def show(lesson: Lesson) -> None:
+    """A lesson's parameters with ranges, sizes by profile, claims with criteria, prerequisites, minutes."""
+    from gradscape import catalog
+    from gradscape.batch import describe
+
+    describe.lesson(_console(), _checked(lambda: catalog.find(lesson)))
+
+
+@app.command()
+def run(
+    lessons: Annotated[list[str] | None, typer.Argument(help="lessons or units; all available ones by default")] = None,
+    profile: Profile = None,
+    parameter: Parameters = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=1024, help="processes; one per core by default")] = None,
+    timeout: Annotated[float | None, typer.Option(min=1, help="seconds that one lesson may take")] = None,
+    out: Annotated[Path | None, typer.Option(help="a new folder; runs/<utc>-<id>/ by default")] = None,
+    resume: Annotated[Path | None, typer.Option(help="go on with the run in this folder")] = None,
+    store: Annotated[bool, typer.Option("--store", help="write outputs back into the course's notebooks")] = False,
+    explorers: Annotated[bool, typer.Option("--explorers", help="also try explorers at their ends")] = False,
+) -> None:
+    """Execute lessons, the longest first; ends with the scoreboard and the site. Exit code 1 if one did not finish."""
+    from gradscape.batch import runs
+    from gradscape.batch.run import Interrupted
+    from gradscape.batch.store import StoreError
+
+    options = runs.Options(
+        tuple(lessons or ()), tuple(parameter or ()), profile, workers, timeout, out, resume, store, explorers,
+        words=("gradscape", *sys.argv[1:]),
+    )
+    try:
+        raise typer.Exit(0 if runs.perform(options, _console()) else FAILED)
+    except (runs.Refused, StoreError) as error:
+        _stop(error)
+    except Interrupted as error:
+        _stop(error, INTERRUPTED)
+
+
+@app.command()
+def record(
+    lesson: Lesson,
+    table: Annotated[str | None, typer.Option(help="one of the lesson's tables; all of them by default")] = None,
+    profile: Profile = None,
+    parameter: Parameters = None,
+) -> None:
+    """Measure a lesson's tables (profile full by default) and write data/results/<lesson>/<table>.json."""
+    from gradscape import catalog
+    from gradscape.batch import parameters
+    from gradscape.batch import record as recording
+
+    assignments = _checked(lambda: parameters.parse(list(parameter or []), profile))
+    entry = _checked(lambda: catalog.find(lesson))
+    for place in _checked(lambda: recording.record(entry, table, assignments)):
+        typer.echo(f"{place} ({place.stat().st_size} bytes)")
+
+
+@app.command()
+def report(
+    run_folder: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="a run's folder; the newest below runs/ by default")
+    ] = None,
+) -> None:
+    """Build the site of a run again and print where it is."""
+    from gradscape.batch import report as reporting
+    from gradscape.batch.store import Store
+
+    folder = _checked(lambda: Store.open(run_folder) if run_folder is not None else Store.newest())
+    typer.echo(str(_checked(lambda: reporting.build(folder)).resolve()))
+
+
+@app.command()
+def check(
+    lessons: Annotated[list[str] | None, typer.Argument(help="lessons; all available ones if none is named")] = None,
+) -> None:
+    """Find faults of stored notebooks and of the catalog. Exit code 1 if there is one."""
+    from gradscape.batch import hygiene, plan
+
+    entries = _checked(lambda: plan.select(lessons)) if lessons else None
+    faults = _checked(lambda: hygiene.check(entries))
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        _stop(f"{len(faults)} fault{'s' if len(faults) != 1 else ''}", FAILED)
+    typer.echo("no faults")
+
+
+@app.command()
+def lab(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="where the server listens, on this machine only")] = 8888,
+    browser: Annotated[bool, typer.Option(help="open a browser")] = True,
+) -> None:
+    """Open JupyterLab on the start page; it listens on this machine only and asks for a token."""
+    from gradscape.batch import lab as laboratory
+
+    _checked(lambda: laboratory.start(port, browser))
+
+
+@data.command("list")
+def list_data() -> None:
+    """The sets that can be fetched, and where those are that have been."""
+    from gradscape.batch import describe
+
+    _data(lambda: describe.data_sets(_console()))
+
+
+@data.command()
+def fetch(name: Annotated[str, typer.Argument(help="a set of `gradscape data list`")]) -> None:
+    """Download a full set into the cache and check it; nothing happens if it is there already."""
+    from gradscape.batch import describe
+
+    _data(lambda: describe.fetch(_console(), name))
+
+
+def _data(call: Callable[[], None]) -> None:
+    """Run a command on data sets; what cannot be had ends with its own message and exit code 1, bad names with 2."""
+    from gradscape.datasets import DataError
+
+    try:
+        _checked(call)
+    except DataError as error:
+        _stop(error, FAILED)
+    except KeyboardInterrupt:
+        _stop("interrupted; nothing half-fetched was left", INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()
