@@ -172,6 +172,13 @@ class Explorer:
         if self._thread is not None:
             self._thread.join(timeout)
 
+    def refresh(self) -> None:
+        """Draw the present result from nothing: for a page that was opened after the figure had changed."""
+        with self._lock:
+            self.figure.data = []
+            if self.result is not None:
+                self.draw(self.figure, self.result)
+
     @property
     def command(self) -> str:
         """The shell command that runs the lesson at these values; empty if a control is not one of its settings."""
@@ -199,7 +206,7 @@ class Explorer:
         from gradscape.workbench.view import View
 
         with self._lock:
-            if self._view is None:
+            if self._view is None or self._view.box.comm is None:  # never made, or closed by a later run of its cell
                 self._view = View(self)
             return self._view.box
 

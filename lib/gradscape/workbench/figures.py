@@ -23,7 +23,7 @@ INK, MUTED, GRID = "#1f2933", "#52606d", "#e4e7eb"
 SEQUENTIAL, DIVERGING = "Viridis", "RdBu"
 
 HEIGHT = 380
-WRAP = 112        # characters of the takeaway per line at the usual width of a cell
+WRAP = 104        # characters of the takeaway per line at the usual width of a cell
 LINE = 18         # pixels that a line of the takeaway adds to the top margin
 TICKS = 8         # at most so many labels on an axis of powers of two
 _TAKEAWAY = f'<span style="font-size:13px;color:{MUTED}">'
@@ -39,7 +39,7 @@ TEMPLATE = go.layout.Template(
         "plot_bgcolor": "#ffffff",
         "colorway": list(PALETTE),
         "title": {"xref": "container", "x": 0, "xanchor": "left", "yref": "container", "y": 1, "yanchor": "top",
-                  "pad": {"t": 10, "l": 10}, "font": {"size": 16}},
+                  "pad": {"t": 22, "l": 10}, "font": {"size": 16}},
         "margin": {"l": 64, "r": 24, "b": 52},
         "xaxis": _AXIS,
         "yaxis": _AXIS,
@@ -61,9 +61,9 @@ class Figure(go.Figure):
 
 
 class Axis(dict[str, Any]):
-    """A plotly axis that remembers whether its ticks are powers of two; made by :func:`axis`."""
+    """A plotly axis that remembers which powers its ticks should be (``base`` 10 or 2); made by :func:`axis`."""
 
-    log2 = False
+    base: int | None = None
 
 
 def axis(
@@ -82,16 +82,15 @@ def axis(
     """
     made = Axis(title={"text": f"{title} ({unit})" if unit else title})
     if log:
-        # five labels make plotly leave out the 2s and 5s beyond four decades; its powers of ten come out 1.25 larger
-        made |= {"type": "log", "nticks": 5, "tickfont": {"size": 10.5}}
-        made.log2 = log is not True and log == 2
+        made["type"] = "log"
+        made.base = 10 if log is True or log == 10 else 2
     if range is not None:
         low, high = range
         made["range"] = [math.log10(low), math.log10(high)] if log else [low, high]
     if ticks is not None:
         made |= {"tickmode": "array", "tickvals": list(ticks)}
         made |= {"ticktext": list(labels)} if labels is not None else {}
-        made.log2 = False
+        made.base = None
     return made
 
 
@@ -176,7 +175,8 @@ def _mark(fig: go.Figure, along: str, at: float, label: str, panel: int, i: int 
     if label:
         place = {along: math.log10(at) if fig.layout[f"{along}axis{n}"].type == "log" else at, other: 1}
         anchor = {"xanchor": "left", "yanchor": "top"} if along == "x" else {"xanchor": "right", "yanchor": "bottom"}
-        fig.add_annotation(text=label, showarrow=False, font={"size": 12, "color": color}, **place, **refs, **anchor)
+        looks = {"showarrow": False, "xshift": 3 if along == "x" else 0, "font": {"size": 12, "color": color}}
+        fig.add_annotation(text=label, **looks, **place, **refs, **anchor)
 
 
 # ---- for the other modules of the workbench --------------------------------------------------------------------------
@@ -217,16 +217,30 @@ def vector(name: str, values: Any) -> np.ndarray:
 
 
 def retick(fig: go.Figure, panel: int, **values: np.ndarray) -> None:
-    """Put the ticks of a panel's powers-of-two axes where the data now lie (``x=...``, ``y=...`` newly drawn)."""
+    """Put the ticks of a panel's log axes where the data now lie (``x=...``, ``y=...`` newly drawn).
+
+    What the axes span so far is kept in ``layout.meta``, which plotly ignores.
+    """
+    spans = dict((fig.layout.meta or {}).get("log") or {})
     for letter, array in values.items():
-        target = axis_of(fig, letter, panel)
-        if f"{letter}{panel}" not in ((fig.layout.meta or {}).get("log2") or ()):
-            continue
         fine = array[np.isfinite(array) & (array > 0)]
-        seen = [math.log2(value) for value in target.tickvals or ()]
-        seen += [math.log2(fine.min()), math.log2(fine.max())] if len(fine) else []
+        if f"{letter}{panel}" not in spans or not len(fine):
+            continue
+        base, *seen = spans[f"{letter}{panel}"]
+        low, high = (math.log(end, base) for end in (fine.min(), fine.max()))
         if seen:
-            target.update(_powers_of_two(min(seen), max(seen)))
+            low, high = min(low, seen[0]), max(high, seen[1])
+        spans[f"{letter}{panel}"] = (base, round(low, 3), round(high, 3))
+        axis_of(fig, letter, panel).update(_powers_of_two(low, high) if base == 2 else _decades(low, high))
+    if spans:
+        fig.layout.meta = {"log": spans}
+
+
+def _decades(low: float, high: float) -> dict[str, Any]:
+    """Whole powers of ten from two decades on; plotly's own ticks with 2s and 5s below. It draws powers 1.25 larger."""
+    if high - low < 2 - 1e-9:
+        return {}
+    return {"dtick": math.ceil((high - low) / TICKS), "tickfont": {"size": 10.5}}
 
 
 def _powers_of_two(low: float, high: float) -> dict[str, Any]:
@@ -241,11 +255,11 @@ def _powers_of_two(low: float, high: float) -> dict[str, Any]:
 
 
 def _set_axes(fig: go.Figure, x: Sequence[Axis], y: Sequence[Axis]) -> None:
-    powers = []
+    spans = {}
     for letter, axes in (("x", x), ("y", y)):
         for panel, spec in enumerate(axes):
             axis_of(fig, letter, panel).update(spec)
-            if getattr(spec, "log2", False):
-                powers.append(f"{letter}{panel}")
-    if powers:
-        fig.layout.meta = {"log2": powers}
+            if getattr(spec, "base", None):
+                spans[f"{letter}{panel}"] = (spec.base,)
+    if spans:
+        fig.layout.meta = {"log": spans}

@@ -69,8 +69,7 @@ function controlRow(control, post, id) {
         post.move(control.name, { kind: "move", name: control.name, position: slider.valueAsNumber });
       } });
     text.addEventListener("change", () => post.move(control.name, { kind: "type", name: control.name, text: text.value }));
-    // the notebook would take these keys for itself
-    text.addEventListener("keydown", (event) => { event.stopPropagation(); if (event.key === "Enter") text.blur(); });
+    text.addEventListener("keydown", (event) => { if (event.key === "Enter") text.blur(); });
     row.append(label, slider, text, error);
     show = (position, shown, wrong) => {
       slider.value = position;
@@ -122,7 +121,7 @@ function controls({ model, el }) {
   };
   // A plotly figure has neither role nor name of its own, may be drawn after the controls, and measures its width before
   // it is put into the page: it measures again when the window changes its size, so say that it did.
-  let width = 0;
+  let width = 0, told = false;
   const label = () => {
     const plot = el.closest(".gradscape-explorer")?.querySelector(".js-plotly-plot");
     if (!plot) return;
@@ -131,6 +130,10 @@ function controls({ model, el }) {
     if (el.clientWidth !== width && plot.querySelector(".main-svg")) {
       width = el.clientWidth;
       requestAnimationFrame(() => window.dispatchEvent(new Event("resize")));
+    }
+    if (!told && plot.querySelector(".main-svg")) {
+      told = true;
+      model.send({ kind: "drawn" });
     }
   };
   const resized = new ResizeObserver(label);
@@ -226,4 +229,15 @@ function hideStatic(el, also) {
 }
 
 const views = { controls, notes, predict, reveal };
-export default { render: (context) => views[context.model.get("kind")](context) };
+
+// JupyterLab would take plain keys for itself: arrows move between its cells, x cuts one.
+function keepKeys(event) {
+  if (!event.ctrlKey && !event.metaKey && !event.altKey && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
+}
+
+export default {
+  render: (context) => {
+    context.el.addEventListener("keydown", keepKeys);
+    return views[context.model.get("kind")](context);
+  },
+};

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from gradscape.workbench import headless
-from gradscape.workbench.view import STATIC, display_widget
+from gradscape.workbench.view import QUIET, STATIC, display_widget
 
 _PANELS: dict[str, Any] = {}      # key -> the question as asked in this process (options, chosen position, widgets)
 
@@ -52,7 +52,7 @@ def predict(question: str, options: Sequence[str], *, key: str) -> None:
         asked.prompt.on_msg(lambda _, content, buffers: _receive(asked, content))
         display_widget(asked.prompt, text)
         items = "".join(f"<li>{escape(option)}</li>" for option in options)
-        html = f'<div class="{STATIC}"><b>Predict first.</b> {escape(question)}<ul>{items}</ul></div>'
+        html = f'{QUIET}<div class="{STATIC}"><b>Predict first.</b> {escape(question)}<ul>{items}</ul></div>'
         display({"text/html": html, "text/plain": text}, raw=True)
         return
     display({"text/markdown": f"**Predict first.** {question}\n\n{lines}", "text/plain": text}, raw=True)

@@ -13,9 +13,10 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
 # JupyterLab's own colors where they are known (they follow its theme), fixed ones elsewhere
 _STYLE = """<style>
-.gs-source pre { padding: 8px 12px; margin: 2px 0; overflow: auto; line-height: 1.35; font-size: 12.5px;
+.gs-source pre.gs-code { padding: 8px 12px; margin: 2px 0; overflow: auto; line-height: 1.35; font-size: 12.5px;
   border-radius: 4px; background: var(--jp-layout-color2, #f6f8fa) !important;
   color: var(--jp-content-font-color1, #1f2933); }
+.gs-source pre.gs-code code { background: none !important; }
 .gs-source .k { color: var(--jp-mirror-editor-keyword-color, #8a3ffc); font-weight: 600; }
 .gs-source .n { color: var(--jp-mirror-editor-def-color, #0065a8); }
 .gs-source .s { color: var(--jp-mirror-editor-string-color, #00663f); }
@@ -38,7 +39,7 @@ class Source:
 
     def _repr_html_(self) -> str:
         return (
-            f'{_STYLE}<div class="gs-source"><code>{escape(self.where)}</code><pre tabindex="0">'
+            f'{_STYLE}<div class="gs-source"><code>{escape(self.where)}</code><pre class="gs-code" tabindex="0">'
             f"<code>{_colored(self.code)}</code></pre></div>"
         )
 

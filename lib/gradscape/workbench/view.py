@@ -5,14 +5,18 @@ from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import plotly.graph_objects as go
-
 from gradscape.workbench.alttext import alternative, bundle, data_table, describe
 
 if TYPE_CHECKING:
     from gradscape.workbench.explorer import Explorer
 
 STATIC = "gradscape-static"  # panel.js hides what ends with this class while a live view stands above it
+# a notebook opened again has no models: say so by the picture, not by JupyterLab's error line above it
+QUIET = (
+    "<style>.jp-OutputArea:has(.gradscape-static)>.jp-OutputArea-child:has(>.jp-OutputArea-output"
+    '[data-mime-type="application/vnd.jupyter.widget-view+json"]:not(:has(*))){display:none}</style>'
+)
+_SHOWN: dict[str, list[tuple[Any, int]]] = {}  # cell -> its widgets, each with the execution that displayed it
 CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
 
 
@@ -22,10 +26,11 @@ class View:
     def __init__(self, explorer: Explorer) -> None:
         import ipywidgets
 
+        from gradscape.workbench.live_figure import LiveFigure
         from gradscape.workbench.panel import Panel
 
-        self._explorer, self._table_open = explorer, False
-        explorer.figure = go.FigureWidget(explorer.figure)
+        self._explorer, self._table_open, self._changed = explorer, False, False
+        explorer.figure = LiveFigure(explorer.figure)
         explorer.figure._config = CONFIG
         controls = [
             {"name": control.name, "kind": control.kind, "symbol": control.symbol, "about": control.about,
@@ -45,6 +50,7 @@ class View:
         """Show the explorer's present state."""
         text = describe(self._explorer.figure)
         self.panel.state, self.notes.state = self._state(text), self._noted(text)
+        self._changed = True
 
     def progress(self, done: int, total: int) -> None:
         """Move the progress bar."""
@@ -63,6 +69,8 @@ class View:
             elif kind == "table":
                 self._table_open = bool(content["open"])
                 self.push()
+            elif kind == "drawn" and self._changed:
+                explorer.refresh()
             elif kind in ("reset", "run", "cancel"):
                 {"reset": explorer.reset, "run": explorer.run, "cancel": explorer.cancel}[kind]()
         finally:
@@ -104,16 +112,39 @@ def display_live(explorer: Explorer) -> None:
     display_widget(explorer.widget, _plain(explorer))
     if explorer.figure.data:
         display(picture, raw=True)
-    display({"text/html": _how(explorer), "text/plain": _plain(explorer)}, raw=True)
+    display({"text/html": QUIET + _how(explorer), "text/plain": _plain(explorer)}, raw=True)
 
 
 def display_widget(widget: Any, text: str) -> None:
-    """Display a widget; ``text`` stands for it where no widget can be shown."""
+    """Display a widget; ``text`` stands for it where no widget can be shown.
+
+    Widgets that an earlier run of the same cell displayed are closed: a browser that connects anew would load them all.
+    """
     from IPython.display import display
 
+    cell, run = _cell()
+    if cell:
+        for old in [old for old, shown in _SHOWN.get(cell, []) if shown != run and old is not widget]:
+            _close(old)
+        _SHOWN[cell] = [(old, shown) for old, shown in _SHOWN.get(cell, []) if shown == run] + [(widget, run)]
     made = widget._repr_mimebundle_()
     made = made[0] if isinstance(made, tuple) else made
     display({**made, "text/plain": text}, raw=True)
+
+
+def _cell() -> tuple[str, int]:
+    """Which cell is running, and for which time; empty where nobody says (outside JupyterLab)."""
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
+    parent = shell.get_parent() if shell is not None and hasattr(shell, "get_parent") else {}
+    return str(parent.get("metadata", {}).get("cellId", "")), getattr(shell, "execution_count", 0)
+
+
+def _close(widget: Any) -> None:
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    widget.close()
 
 
 def _plain(explorer: Explorer) -> str:
@@ -121,6 +152,7 @@ def _plain(explorer: Explorer) -> str:
 
 
 def _how(explorer: Explorer) -> str:
+    """The line beside the picture."""
     names = ", ".join(escape(control.label) for control in explorer.controls.values())
     return (
         f'<p class="{STATIC}" style="font-size:.85em;margin:0 0 1em"><b>Picture of an explorer.</b> To move {names} '
