@@ -1,12 +1,15 @@
 """Delays against their closed forms, the clock against rounds worked out by hand, real processes against each other."""
 from __future__ import annotations
 
+import doctest
+import importlib
 import math
+import pkgutil
 import time
 
 import pytest
 import torch
-from gradscape.distributed import real
+from gradscape.distributed import gradient_coding, real, workers
 from gradscape.distributed.real import ProcessError, launch
 from gradscape.distributed.workers import (
     Clock,
@@ -247,3 +250,13 @@ def test_only_loopback_is_opened():
     for addresses in launch(programs.listening):
         assert addresses
         assert all(address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1") for address in addresses)
+
+
+# ---- examples --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [
+    workers.__name__, *(f"{gradient_coding.__name__}.{m.name}" for m in pkgutil.iter_modules(gradient_coding.__path__)),
+])
+def test_examples_in_docstrings(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0

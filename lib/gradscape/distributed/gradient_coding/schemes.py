@@ -87,7 +87,7 @@ class Scheme:
     def assign(self, r: int) -> Assignment:
         """What every worker runs in round ``r``, which must be the next one."""
         if r != self.round:
-            raise ValueError(f"r={r!r}: the next round is {self.round}")
+            raise ValueError(f"r={r!r}: must be {self.round}, the next round")
         if self._given is None:
             if self._exists(r):
                 self.done[r] = torch.zeros(*self.batch, self.n, self.own, dtype=torch.bool)
