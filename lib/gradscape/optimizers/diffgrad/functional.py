@@ -86,10 +86,10 @@ def diffgrad_update(
     """One step of eq. (20) on named tensors: new parameters and new state; the arguments stay as they were.
 
     ``state`` comes from `diffgrad_state` or the last call; ``step`` counts from 1. A stack of M members (axis 0 of
-    every tensor) takes ``lr`` and ``eps`` of shape (M,), and ``variant_mask``, a bool tensor (M,): True members use
-    the friction ``variant``, False members xi = 1. So Adam (False, lr), Adam at half the rate (False, lr / 2) and
-    diffGrad (True, lr) run in one stack, and a member's result does not depend on the others. Raises ``ValueError``
-    for names, shapes or values that do not fit.
+    every tensor) takes ``lr`` and ``eps`` of shape (M,) or (M, 1, …), and ``variant_mask``, a bool tensor (M,): True
+    members use the friction ``variant``, False members xi = 1. So Adam (False, lr), Adam at half the rate (False, lr /
+    2) and diffGrad (True, lr) run in one stack, and a member's result does not depend on the others. Raises
+    ``ValueError`` for names, shapes or values that do not fit.
 
     >>> w = {"w": torch.zeros(2, 3)}
     >>> rates = torch.tensor([0.1, 0.2])
@@ -132,7 +132,7 @@ def _per_member(name: str, value: Any, param: Tensor) -> Any:
     """A number or None as it is; a tensor (M,) shaped to broadcast over the trailing axes of ``param`` (M, …)."""
     if not isinstance(value, Tensor) or value.dim() == 0:
         return value
-    if value.dim() != 1 or param.dim() == 0 or value.shape[0] != param.shape[0]:
+    if param.dim() == 0 or value.numel() != param.shape[0] or value.shape[0] != param.shape[0]:
         shape = tuple(param.shape)
         raise ValueError(f"{name} has shape {tuple(value.shape)}: must be one number a member; a parameter is {shape}")
     return value.reshape(-1, *[1] * (param.dim() - 1))

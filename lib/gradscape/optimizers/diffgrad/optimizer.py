@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,7 +153,7 @@ class DiffGrad(torch.optim.Optimizer):
         """All tensors of a group together: a dozen calls, however many tensors there are."""
         lr, (beta1, beta2), decay = float(group["lr"]), group["betas"], group["weight_decay"]
         params = [p for p, _ in pairs]
-        grads: Sequence[Tensor] = [grad for _, grad in pairs]
+        grads = [grad for _, grad in pairs]
         states = [self._state_of(p) for p in params]
         first, second, previous, counts = (
             [own[name] for own in states] for name in ("exp_avg", "exp_avg_sq", "previous_grad", "step")
@@ -161,11 +161,11 @@ class DiffGrad(torch.optim.Optimizer):
         torch._foreach_add_(counts, 1.0)
         steps = [count.item() for count in counts]
         if group["maximize"]:
-            grads = torch._foreach_neg(grads)
+            grads = list(torch._foreach_neg(grads))
         if decay and group["decoupled_weight_decay"]:
             torch._foreach_mul_(params, 1 - lr * decay)
         elif decay:
-            grads = torch._foreach_add(grads, params, alpha=decay)
+            grads = list(torch._foreach_add(grads, params, alpha=decay))
 
         torch._foreach_lerp_(first, grads, 1 - beta1)
         torch._foreach_mul_(second, beta2)
@@ -186,7 +186,7 @@ class DiffGrad(torch.optim.Optimizer):
 
     @staticmethod
     def _scale_by_friction(
-        group: dict[str, Any], first: list[Tensor], previous: list[Tensor], grads: Sequence[Tensor]
+        group: dict[str, Any], first: list[Tensor], previous: list[Tensor], grads: list[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
         """xi times the first moment, and xi itself if it is to be recorded; may overwrite ``previous``."""
         if group["variant"] == "dfc" and not group["record_friction"]:
