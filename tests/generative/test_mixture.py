@@ -107,3 +107,32 @@ def test_draws_of_a_class_come_from_its_components():
 def test_bad_values_are_refused(build):
     with pytest.raises(ValueError):
         build()
+
+
+def test_posterior_of_a_class_is_bayes_rule():
+    mixture, x = full(labels=torch.tensor([0, 1, 1])), points()
+    weights = mixture.log_weights.exp()
+    prior = torch.stack([weights[0], weights[1] + weights[2]]).log()
+    zeros, ones = torch.zeros(7, dtype=torch.long), torch.ones(7, dtype=torch.long)
+    joint = torch.stack([mixture.log_prob(x, 0.4, zeros), mixture.log_prob(x, 0.4, ones)], 1) + prior
+    torch.testing.assert_close(mixture.log_posterior(x, 0.4), joint.log_softmax(1))
+
+
+def test_guidance_direction_is_the_gradient_of_the_posterior():
+    """D_c - D_u = sigma^2 grad log p(c | x): guidance is gradient ascent, the paper's second view."""
+    mixture, x = full(labels=torch.tensor([0, 1, 1])), points().requires_grad_(True)
+    labels = torch.tensor([0, 1, 0, 1, 1, 0, 1])
+    chosen = mixture.log_posterior(x, 0.7).gather(1, labels[:, None]).sum()
+    (gradient,) = torch.autograd.grad(chosen, x)
+    cond, uncond = mixture.pair(x.detach(), 0.7, labels)
+    torch.testing.assert_close(cond - uncond, 0.7**2 * gradient, rtol=1e-6, atol=1e-9)
+
+
+def test_one_class_alone():
+    mixture, x = full(labels=torch.tensor([0, 1, 1])), points()
+    alone = mixture.given(1)
+    torch.testing.assert_close(alone(x, 0.6), mixture(x, 0.6, torch.ones(7, dtype=torch.long)))
+    torch.testing.assert_close(alone.log_prob(x, 0.6), mixture.log_prob(x, 0.6, torch.ones(7, dtype=torch.long)))
+    assert alone.components == 2
+    with pytest.raises(ValueError, match="label"):
+        mixture.given(5)

@@ -136,8 +136,9 @@ def sample(
     if len(levels) < 2 or levels[-1] != 0 or any(a <= b for a, b in itertools.pairwise(levels)):
         raise ValueError(f"sigmas={levels!r}: must fall strictly and end in 0")
     nonnegative("churn", churn)
-    if hasattr(guidance, "reset"):
-        guidance.reset()
+    reset = getattr(guidance, "reset", None)
+    if reset is not None:
+        reset()
 
     def denoised(x: Tensor, sigma: float) -> Tensor:
         if guidance is None:

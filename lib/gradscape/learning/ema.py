@@ -32,5 +32,5 @@ class EMA:
         self.updates += 1
         for mean, new in zip(self.module.parameters(), module.parameters(), strict=True):
             mean.lerp_(new.detach(), 1 - keep)
-        for mean, new in zip(self.module.buffers(), module.buffers(), strict=True):
-            mean.copy_(new)
+        for kept, buffer in zip(self.module.buffers(), module.buffers(), strict=True):
+            kept.copy_(buffer)

@@ -90,10 +90,13 @@ def measure_g1(settings: Settings) -> Measured:
 def measure_g2(settings: Settings) -> Measured:
     """Gain in class accuracy of the two parts alone, relative to CFG's: ratios of means over replicates."""
     grid = patches.experiment_patches(settings)
-    values, spread = {}, {}
+    values: dict[str, float] = {}
+    spread: dict[str, float] = {}
     for part, method in (("orthogonal", ORTHOGONAL), ("parallel", PARALLEL)):
         name = f"{part}: accuracy gain / CFG's"
-        values[name], spread[name] = _ratio(grid, "accuracy", method)
+        values[name], error = _ratio(grid, "accuracy", method)
+        if error is not None:
+            spread[name] = error
         values[f"{part}: the same before clipping"] = _ratio(grid, "accuracy_unclipped", method)[0]
     note = _means(grid, "accuracy", PATCH_SCALE) + "; images are judged as shown, clipped to [-1, 1]"
     return Measured(values, spread, n=len(grid.axes["replicate"]), note=note)
@@ -104,10 +107,9 @@ def measure_g3(settings: Settings) -> Measured:
     grid = patches.experiment_patches(settings)
     clip = excess(grid, "clip", APG_PATCHES, PATCH_SCALE) / excess(grid, "clip", CFG, PATCH_SCALE)
     saturation, error = _ratio(grid, "saturation", APG_PATCHES)
-    return Measured(
-        {"clip excess / CFG's": clip, "HSV excess / CFG's": saturation}, {"HSV excess / CFG's": error},
-        n=len(clip), note=_means(grid, "saturation", PATCH_SCALE),
-    )
+    values = {"clip excess / CFG's": clip, "HSV excess / CFG's": saturation}
+    spread = None if error is None else {"HSV excess / CFG's": error}
+    return Measured(values, spread, n=len(clip), note=_means(grid, "saturation", PATCH_SCALE))
 
 
 def measure_g4(settings: Settings) -> Measured:
@@ -209,14 +211,14 @@ def ablation_table(settings: Settings) -> results.Table:
 TABLES = {"ablation": ablation_table}
 
 
-def _ratio(grid: Grid, metric: str, method: str) -> tuple[float, float]:
+def _ratio(grid: Grid, metric: str, method: str) -> tuple[float, float | None]:
     """Mean excess relative to CFG's mean excess, and its standard error over replicates (delta method)."""
     ours, plain = excess(grid, metric, method, PATCH_SCALE), excess(grid, metric, CFG, PATCH_SCALE)
-    ratio = float(ours.mean() / plain.mean())
-    residual = ours - ratio * plain
-    if len(residual) < 2:
-        return ratio, float("nan")
-    return ratio, float(residual.std(ddof=1) / len(residual) ** 0.5 / abs(plain.mean()))
+    reach = float(plain.mean())
+    if reach == 0 or len(plain) < 2:
+        return float(ours.mean()) / reach if reach else float("nan"), None
+    ratio = float(ours.mean()) / reach
+    return ratio, float((ours - ratio * plain).std(ddof=1)) / len(plain) ** 0.5 / abs(reach)
 
 
 def _means(grid: Grid, metric: str, w: float) -> str:

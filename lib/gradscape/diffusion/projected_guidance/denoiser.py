@@ -25,6 +25,8 @@ class FilmMLP(nn.Module):
     vector). Class ``classes`` means "none". The output layer starts at 0, so an untrained denoiser is c_skip x.
     """
 
+    frequencies: Tensor
+
     def __init__(self, dim: int, classes: int, width: int = 256, blocks: int = 3) -> None:
         super().__init__()
         self.width, self.blocks = width, blocks

@@ -145,14 +145,20 @@ class GarmentComparison:
 @cached
 def compare_garments(settings: Settings, *, progress: Progress | None = None) -> GarmentComparison:
     """Sample part B with the settings' own guidance beside CFG at the same w and no guidance, from the same noise."""
-    size = settings.size
-    noise, labels = starts(settings, 0, size.garment_samples)
-    judge, net = garment_judge(size.garment_samples), denoiser_of(settings, progress=progress)
+    noise, labels = starts(settings, 0, settings.size.garment_samples)
+    judge, net = garment_judge(len(labels)), denoiser_of(settings, progress=progress)
     own = AdaptiveProjectedGuidance(settings.w, settings.eta, settings.r if settings.clip else 0.0, settings.beta)
-    samples = {name: generate(name, settings, 0, settings.w, len(labels))[0] for name in (UNGUIDED, CFG)}
-    with torch.inference_mode():
-        start, given = noise.to(settings.device), labels.to(settings.device)
-        samples[GarmentComparison.OWN] = sample(net, start, SIGMAS, labels=given, guidance=own).cpu()
+    start, given = noise.to(settings.device), labels.to(settings.device)
+    jobs = {UNGUIDED: None, CFG: AdaptiveProjectedGuidance(settings.w, *SETTINGS[CFG]), GarmentComparison.OWN: own}
+    samples, steps = {}, len(SIGMAS) - 1
+    for k, (name, guidance) in enumerate(jobs.items()):
+
+        def tell(step: int, *_: Any, before: int = k * steps) -> None:
+            if progress is not None:
+                progress(before + step + 1, len(jobs) * steps)
+
+        with torch.inference_mode():
+            samples[name] = sample(net, start, SIGMAS, labels=given, guidance=guidance, trace=tell).cpu()
     shown = slice(0, 4 * CLASSES)
     return GarmentComparison(
         images={name: x[shown].view(-1, SIDE, SIDE) for name, x in samples.items()},

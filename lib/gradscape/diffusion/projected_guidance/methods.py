@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -40,14 +41,14 @@ class ParallelGuidance:
         return d_cond + (self.w - 1) * decompose(d_cond - d_uncond, d_cond)[0]
 
 
-def guided(method: str, denoiser, noise: Tensor, sigmas: Tensor, labels: Tensor, w: float) -> Tensor:
+def guided(method: str, denoiser: Any, noise: Tensor, sigmas: Tensor, labels: Tensor, w: float) -> Tensor:
     """Sample with one of ``NAMES`` at scale w; every method starts from the noise that is handed in."""
     one_of("method", method, NAMES)
-    if method == UNGUIDED:
-        return sample(denoiser, noise, sigmas, labels=labels)
-    if method == PARALLEL:
-        return sample(denoiser, noise, sigmas, labels=labels, guidance=ParallelGuidance(w))
+    guidance: Guidance | None = None
     if method == NOISE_SPACE:
-        wrong = NoiseSpaceGuidance(denoiser, AdaptiveProjectedGuidance(w))
-        return sample(wrong, noise, sigmas, labels=labels, guidance=wrong)
-    return sample(denoiser, noise, sigmas, labels=labels, guidance=AdaptiveProjectedGuidance(w, *SETTINGS[method]))
+        denoiser = guidance = NoiseSpaceGuidance(denoiser, AdaptiveProjectedGuidance(w))
+    elif method == PARALLEL:
+        guidance = ParallelGuidance(w)
+    elif method != UNGUIDED:
+        guidance = AdaptiveProjectedGuidance(w, *SETTINGS[method])
+    return sample(denoiser, noise, sigmas, labels=labels, guidance=guidance)

@@ -150,7 +150,7 @@ def compare_patches(settings: Settings, samples: int = 32) -> PatchComparison:
     world = patch_world(settings.seed, 0, settings.size.patches_per_class)
     noise, labels = starts(settings, 0, samples)
     own = AdaptiveProjectedGuidance(settings.w, settings.eta, settings.r if settings.clip else 0.0, settings.beta)
-    trace: list[GuidanceNorms] = []
+    trace: list[GuidanceNorms | None] = []
     with torch.inference_mode():
         images = {name: guided(name, world.mixture, noise, SIGMAS, labels, settings.w) for name in (UNGUIDED, CFG)}
         images[PatchComparison.OWN] = sample(
@@ -162,7 +162,7 @@ def compare_patches(settings: Settings, samples: int = 32) -> PatchComparison:
         scores={name: world.scores(x, labels) for name, x in images.items()},
         sigmas=SIGMAS[:-1].numpy(),
         norms={
-            part: np.array([float(getattr(norms, part).mean()) for norms in trace])
+            part: np.array([float(getattr(norms, part).mean()) for norms in trace if norms is not None])
             for part in ("delta", "update", "parallel", "orthogonal")
         },
     )
