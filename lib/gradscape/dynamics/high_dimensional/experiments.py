@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +25,8 @@ from gradscape.dynamics.high_dimensional.theory import (
 )
 from gradscape.dynamics.high_dimensional.two_layer import train_two_layer
 from gradscape.lesson import Point, cached, replicate_seed
+from gradscape.numerics.rmt import mp_atom, mp_density, mp_quadrature
+from gradscape.numerics.spectral import gain
 
 Progress = Callable[[int, int], None]
 
@@ -249,19 +251,17 @@ def parity(labels: Tensor) -> Tensor:
 @_protocol
 def two_layer_students(settings: Settings, *, progress: Progress | None = None) -> Curves:
     """Both layers trained, SNR 2, all widths and data sets in one stack (Advani & Saxe, nonlinear networks)."""
-    size = settings.size
-    return two_layer_at(settings, size.net_widths, NET_SNR, size.net_steps, progress=progress)
+    return two_layer_at(settings, NET_SNR, settings.size.net_examples, settings.size.net_steps, progress=progress)
 
 
 @cached
 def two_layer_at(
-    settings: Settings, widths: Sequence[int], snr: float, steps: int, *, progress: Progress | None = None
+    settings: Settings, snr: float, examples: int, steps: int, *, progress: Progress | None = None
 ) -> Curves:
-    """The same for other widths (a tuple), noise and numbers of steps."""
+    """The same with other noise, another number of examples, or trained for longer."""
     size = settings.size
-    data = relu_teacher(NET_INPUTS, NET_TEACHER, size.net_examples, size.test_points, snr,
-                        seeds_of(settings, size.net_sets))
-    return train_two_layer(data, widths, steps, NET_LR, progress=progress)
+    data = relu_teacher(NET_INPUTS, NET_TEACHER, examples, size.test_points, snr, seeds_of(settings, size.net_sets))
+    return train_two_layer(data, size.net_widths, steps, NET_LR, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -276,17 +276,48 @@ class TaskResult:
     ridge: Ridge
     runs_gen: Tensor
     runs_train: Tensor
+    n_features: int
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The continuous part of the spectrum at K eigenvalues, and how much of each mode is learned by time ``t``."""
+
+    alpha: float
+    t: float
+    lam: Tensor
+    density: Tensor
+    learned: Tensor
+    atom: float
+
+    @property
+    def learned_share(self) -> float:
+        """Share of all weight directions learned by time ``t``: the integral of gain over the spectrum."""
+        lam, weight = mp_quadrature(self.alpha)
+        return float(gain(lam, self.t) @ weight)
+
+
+def spectrum_at(alpha: float, t: float) -> Spectrum:
+    """Marchenko–Pastur density and the share ``1 - e^{-λt}`` of it that is learned (Advani & Saxe, frozen subspace)."""
+    lam, _ = mp_quadrature(alpha, 160)
+    return Spectrum(alpha, t, lam, mp_density(lam, alpha), gain(lam, t), mp_atom(alpha))
 
 
 @cached
-def one_task(settings: Settings, *, progress: Progress | None = None) -> TaskResult:
-    """The linear task at the settings' own values: theory, early stopping, ridge and simulated students beside them."""
+def one_task(settings: Settings, runs: int | None = None, *, progress: Progress | None = None) -> TaskResult:
+    """The linear task at the settings' own values: theory, early stopping, ridge, and simulated students beside them.
+
+    ``runs``: how many students are simulated (default: the size ``overlay``; 0 for theory alone).
+    """
     task, times = settings.task, time_grid(1e-2, settings.T_max)
-    seeds = seeds_of(settings, settings.size.overlay)
-    runs = simulate(task, settings.n_features, times, seeds, progress=progress)
+    seeds = seeds_of(settings, settings.size.overlay if runs is None else runs)
+    gen = train = torch.empty(0, len(times), dtype=torch.float64)
+    if seeds:
+        simulated = simulate(task, settings.n_features, times, seeds, progress=progress)
+        gen, train = simulated.gen, simulated.train
     return TaskResult(
         task, times, generalization_error(task, times, NODES), training_error(task, times, NODES),
-        optimal_stopping(task), optimal_ridge(task), runs.gen, runs.train,
+        optimal_stopping(task), optimal_ridge(task), gen, train, settings.n_features,
     )
 
 

@@ -25,7 +25,7 @@ class Sizes:
     test_points: int = 1000  # fresh examples, of each teacher and of the images
     net_widths: tuple[int, ...] = (2, 4, 8, 12, 24, 48)  # hidden units of the two-layer students
     net_examples: int = 60  # their examples P
-    net_sets: int = 12  # their data sets
+    net_sets: int = 24  # their data sets
     net_steps: int = 4000  # full-batch steps
 
 
