@@ -12,9 +12,9 @@ from gradscape import lesson
 from gradscape.datasets import fashion
 from gradscape.distributed.gradient_coding import loads
 from gradscape.distributed.gradient_coding.code import DecodeError, GradientCode
-from gradscape.distributed.gradient_coding.schemes import make
+from gradscape.distributed.gradient_coding.schemes import Scheme, make
 from gradscape.distributed.gradient_coding.selection import Candidate, best, default_grids, replay_times, search
-from gradscape.distributed.gradient_coding.settings import Settings
+from gradscape.distributed.gradient_coding.settings import Settings, Sizes
 from gradscape.distributed.gradient_coding.simulation import Simulation, fit_load_slope, replay, simulate
 from gradscape.distributed.gradient_coding.stragglers import ArbitraryModel, BurstyModel, PerRoundModel
 from gradscape.distributed.gradient_coding.training import Gradients
@@ -188,9 +188,9 @@ def ratios(settings: Settings, name: str, scheme: str, other: str) -> Tensor:
 
 @dataclass(frozen=True)
 class Race:
-    """Simulations of all four schemes with their chosen parameters on the same fresh rounds of one cluster."""
+    """Simulations ``runs`` of the four schemes with their chosen parameters ``picks`` on fresh rounds of a cluster."""
 
-    names: tuple[str, ...]
+    picks: tuple[Candidate, ...]
     runs: tuple[Simulation, ...]
 
 
@@ -199,17 +199,18 @@ def race(settings: Settings, name: str, jobs: int = 60) -> Race:
     """The first cluster of a scenario, round by round."""
     kind, cluster = SCENARIOS[name], scenario(settings, name)[0]
     delays = kind.delays.sample(jobs + T_MAX, settings.size.workers, lesson.generator(settings.seed, 10_000))
-    picks = [cluster.chosen[scheme] for scheme in loads.SCHEMES]
+    picks = tuple(cluster.chosen[scheme] for scheme in loads.SCHEMES)
     runs = tuple(simulate(pick.build(), delays + kind.alpha * pick.load, jobs=jobs) for pick in picks)
-    return Race(tuple(map(str, picks)), runs)
+    return Race(picks, runs)
 
 
 @dataclass(frozen=True)
 class OwnDesign:
-    """The four schemes at the settings' own design: ``loads`` and ``delays`` T of each, their ``runs``, in the order of
-    ``loads.SCHEMES``.
+    """The four schemes at the settings' own ``design`` (B, W, lam): load and T of each and their ``runs``, in the
+    order of ``loads.SCHEMES``.
     """
 
+    design: tuple[int, int, int]
     loads: tuple[float, ...]
     T: tuple[int, ...]
     runs: tuple[Simulation, ...]
@@ -229,7 +230,8 @@ def own_design(settings: Settings, jobs: int = 60) -> OwnDesign:
     runs = tuple(
         simulate(scheme, delays + settings.load_slope * scheme.load, jobs=jobs, mu=settings.mu) for scheme in schemes
     )
-    return OwnDesign(tuple(scheme.load for scheme in schemes), tuple(scheme.T for scheme in schemes), runs)
+    carried, late = tuple(scheme.load for scheme in schemes), tuple(scheme.T for scheme in schemes)
+    return OwnDesign(design, carried, late, runs)
 
 
 @cached
@@ -238,6 +240,46 @@ def searched(settings: Settings, progress: Progress | None = None) -> Cluster:
     return one_cluster(
         settings, settings.workers, settings.delays, settings.load_slope, mu=settings.mu, progress=progress
     )
+
+
+@cached
+def probe_ratio(alpha: float, seed: int = 0) -> float:
+    """M-SGC's time over GC's, each at its best on one probe of the long-bursts scenario (n = 256, 80 jobs), at a load
+    slope of ``alpha`` seconds: what exercise 3 looks for the tie of.
+    """
+    n, kind, size = 256, SCENARIOS["long bursts"], Sizes()
+    probe = DelayTrace(kind.delays.sample(size.search_jobs + T_MAX, n, lesson.generator(seed)))
+    grids = {name: grid for name, grid in default_grids(n, lam_step=size.lam_step).items() if name in ("gc", "msgc")}
+    found = best(search(n, probe, alpha, jobs=size.search_jobs, t_max=T_MAX, grids=grids))
+    return found["msgc"].time / found["gc"].time
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """What happened to one job, worker by worker: ``state`` (n, T + 1) holds positions in `TILES`."""
+
+    scheme: str
+    state: Tensor
+
+
+TILES = ("nothing", "uncoded chunk", "repeated chunk", "coded task", "repeated coded task", "lost")
+
+
+def tiles(scheme: Scheme, pattern: Tensor, job: int) -> Tiles:
+    """Follow ``job`` through a pattern (at least job + T + 1 rounds, n) of lost results: one column per round from its
+    own on.
+    """
+    scheme.reset()
+    state = torch.zeros(scheme.n, scheme.T + 1, dtype=torch.int64)
+    for r in range(job + scheme.T + 1):
+        given = scheme.assign(r)
+        serves = given.job == job
+        if r >= job and bool(serves.any()):
+            kind = torch.where(given.chunk >= 0, 1, 3) + given.repeat.to(torch.int64)
+            state[:, r - job] = torch.where(serves, kind, 0).amax(1)
+            state[:, r - job].masked_fill_(serves.any(1) & pattern[r], TILES.index("lost"))
+        scheme.observe(r, pattern[r] & given.busy)
+    return Tiles(scheme.name, state)
 
 
 def point(settings: Settings) -> Point:
