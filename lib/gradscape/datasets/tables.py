@@ -1,7 +1,8 @@
-"""Two small tables from scikit-learn's wheel, read without importing it: handwritten digits and breast cancer."""
+"""Small tables: digits and breast cancer from scikit-learn's wheel (read without importing it), thirteen of KEEL."""
 from __future__ import annotations
 
 import gzip
+import io
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +15,11 @@ from gradscape.datasets.labels import Labeled
 
 DIGIT_SCALES = ("unit", "raw", "symmetric", "standard")
 TABLE_SCALES = ("raw", "standard")
+KEEL_FILE = "keel.npz"
+KEEL_TABLES = (
+    "ecoli1", "ecoli3", "glass0", "glass1", "glass2", "haberman", "pima", "vehicle1", "abalone9-18", "yeast-1_vs_7",
+    "new-thyroid1", "winequality-red-8_vs_6", "yeast4",
+)
 
 Floats = NDArray[np.float64]
 
@@ -60,6 +66,37 @@ def breast_cancer(*, scale: str = "raw", dtype: torch.dtype = torch.float64) -> 
     if scale == "standard":
         values = (values - values.mean(0)) / values.std(0)
     return Labeled(torch.tensor(values, dtype=dtype), torch.tensor(target))
+
+
+def keel(name: str, *, scale: str = "raw", dtype: torch.dtype = torch.float64) -> Labeled:
+    """Load one of thirteen imbalanced two-class tables of the KEEL repository (:data:`KEEL_TABLES`; UCI, CC BY 4.0).
+
+    ``scale``: "raw", or "standard", each feature minus its mean and divided by its standard deviation. The sex in
+    "abalone9-18" is three columns of 0 and 1 (female, infant, male), the first three.
+    Returns x (N, d), float64 or float32, and y (N,) int64: 1 for the rare class.
+    Raises ValueError for a bad argument, DataError when the file is missing or damaged.
+
+    >>> x, y = keel("haberman")
+    >>> x.shape, y.bincount().tolist()
+    (torch.Size([306, 3]), [225, 81])
+    """
+    validate.one_of("name", name, KEEL_TABLES)
+    validate.one_of("scale", scale, TABLE_SCALES)
+    labels.float_dtype(dtype)
+    arrays = _keel(str(integrity.data_folder()))
+    values, target = arrays[f"{name}_x"], arrays[f"{name}_y"]
+    if scale == "standard":
+        values = (values - values.mean(0)) / values.std(0)
+    return Labeled(torch.tensor(values, dtype=dtype), torch.tensor(target.astype(np.int64)))
+
+
+@lru_cache(maxsize=2)
+def _keel(_folder: str) -> dict[str, NDArray]:
+    try:
+        with np.load(io.BytesIO(integrity.committed(KEEL_FILE)), allow_pickle=False) as stored:
+            return {f"{table}_{part}": stored[f"{table}_{part}"] for table in KEEL_TABLES for part in "xy"}
+    except (OSError, ValueError, KeyError) as error:
+        raise integrity.DataError(f"{KEEL_FILE} is not the expected npz of plain arrays ({error})") from error
 
 
 @lru_cache(maxsize=1)
