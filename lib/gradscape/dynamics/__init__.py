@@ -6,23 +6,35 @@ from typing import Any
 
 # Public name -> lesson that defines it; loaded when first asked for.
 _NAMES = {
-    "LinearTask": "high_dimensional",
     "asymptotic_error": "high_dimensional",
+    "critical_temperature": "sgd_noise",
+    "fit_power": "sgd_noise",
     "frozen_projector": "high_dimensional",
     "generalization_error": "high_dimensional",
     "learned_change": "high_dimensional",
+    "LinearTask": "high_dimensional",
+    "MeanFieldMLP": "sgd_noise",
     "mode_stopping_time": "high_dimensional",
     "optimal_ridge": "high_dimensional",
     "optimal_stopping": "high_dimensional",
+    "perceptron": "sgd_noise",
+    "phase_diagram": "sgd_noise",
+    "predicted_exponents": "sgd_noise",
+    "predicted_k": "sgd_noise",
     "random_feature_curves": "high_dimensional",
     "relu_teacher": "high_dimensional",
     "ridge_error": "high_dimensional",
+    "sample_depleted": "sgd_noise",
+    "scaled_hinge": "sgd_noise",
+    "scaled_hinge_grad": "sgd_noise",
     "simulate": "high_dimensional",
+    "stability_edge": "sgd_noise",
+    "train_grid": "sgd_noise",
     "train_two_layer": "high_dimensional",
     "training_error": "high_dimensional",
     "weight_power": "high_dimensional",
 }
-_LESSONS = ("high_dimensional",)
+_LESSONS = ("high_dimensional", "sgd_noise")
 
 
 def __getattr__(name: str) -> Any:

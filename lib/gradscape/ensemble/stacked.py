@@ -6,7 +6,7 @@ of every tensor, and no operation mixes slices, so a member's result does not de
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -199,23 +199,16 @@ class StackedMLP:
         raise AssertionError("unreachable: the last layer returns")
 
     def _affine(self, layer: int, a: Tensor) -> Tensor:
-        weight, scale = self.params[f"weight{layer}"], self.scales[layer]
-        if isinstance(scale, float) and self.bias:
-            return torch.baddbmm(self.params[f"bias{layer}"], a, weight, alpha=scale)
-        z = torch.bmm(a, weight)
-        if not (isinstance(scale, float) and scale == 1):
-            z = z.mul_(scale)
+        z = _product(a, self.params[f"weight{layer}"], self.scales[layer])
         return z.add_(self.params[f"bias{layer}"]) if self.bias else z
 
-    def _deltas(self, tape: Tape, slope: Tensor):
-        """Yield (layer, dL/dz scaled by s_l, dL/dz) from the last layer to the first."""
+    def _deltas(self, tape: Tape, slope: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Yield (layer, dL/dz) from the last layer to the first."""
         delta = slope
         for layer in reversed(range(self.layers)):
-            scale = self.scales[layer]
-            scaled = delta if isinstance(scale, float) and scale == 1 else delta * scale
             # taken before the caller may change this layer's weights
-            below = torch.bmm(scaled, self.params[f"weight{layer}"].transpose(1, 2)) if layer else None
-            yield layer, scaled, delta
+            below = _product(delta, self.params[f"weight{layer}"].mT, self.scales[layer]) if layer else None
+            yield layer, delta
             if below is not None:
                 mask = self.masks[layer - 1]
                 if mask is not None:
@@ -225,8 +218,8 @@ class StackedMLP:
     def backward(self, tape: Tape, slope: Tensor) -> dict[str, Tensor]:
         """Gradients of ``sum(slope * outputs)`` for a slope (M, B, O) held fixed, shaped like ``params``."""
         grads = {}
-        for layer, scaled, delta in self._deltas(tape, slope):
-            grads[f"weight{layer}"] = torch.bmm(tape.inputs[layer].transpose(1, 2), scaled)
+        for layer, delta in self._deltas(tape, slope):
+            grads[f"weight{layer}"] = _product(tape.inputs[layer].mT, delta, self.scales[layer])
             if self.bias:
                 grads[f"bias{layer}"] = delta.sum(1, keepdim=True)
         return {name: grads[name] for name in self.params}
@@ -236,8 +229,13 @@ class StackedMLP:
 
         With ``slope = lr * dL/dF`` this is plain SGD; one multiply-add per layer saves most of its memory traffic.
         """
-        for layer, scaled, delta in self._deltas(tape, slope):
-            self.params[f"weight{layer}"].baddbmm_(tape.inputs[layer].transpose(1, 2), scaled, alpha=-1)
+        for layer, delta in self._deltas(tape, slope):
+            weight, a, scale = self.params[f"weight{layer}"], tape.inputs[layer], self.scales[layer]
+            move, factor = (delta, scale) if isinstance(scale, float) else (delta * scale, 1.0)
+            if weight.shape[2] == 1:
+                weight.mT.baddbmm_(move.mT, a, alpha=-factor)  # as in _product
+            else:
+                weight.baddbmm_(a.mT, move, alpha=-factor)
             if self.bias:
                 self.params[f"bias{layer}"].sub_(delta.sum(1, keepdim=True))
 
@@ -277,6 +275,17 @@ class StackedMLP:
             if self.bias:
                 found[f"bias{layer}"] = self.params[f"bias{layer}"][index, 0, :fan_out].clone()
         return found
+
+
+def _product(a: Tensor, b: Tensor, scale: float | Tensor) -> Tensor:
+    """``scale * a @ b`` for stacks; columns become rows, which batched products handle far faster."""
+    if not isinstance(scale, float):
+        return _product(a, b, 1.0).mul_(scale)
+    if b.shape[2] == 1:
+        return _product(b.mT, a.mT, scale).mT if a.shape[1] > 1 else torch.bmm(a, b).mul_(scale)
+    if a.shape[2] == 1:
+        return (a * scale) * b
+    return torch.baddbmm(b.new_empty(1, 1, 1), a, b, beta=0, alpha=scale) if scale != 1 else torch.bmm(a, b)
 
 
 def vmap_loss_and_grads(net: StackedMLP, x: Tensor, y: Tensor, loss: Loss) -> tuple[Tensor, dict[str, Tensor]]:
