@@ -64,10 +64,12 @@ def execute(work: Work, *, kernel: Any = None, on_cell: Callable[[int, int], Non
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     begin, trace, status, error = time.monotonic(), Trace(on_cell=on_cell), DONE, None
     try:
+        source = nbformat.reads(work.notebook, as_version=4)
+        kernel = kernel or Kernel(kernel_options(work.limits))
         papermill.execute_notebook(
-            nbformat.reads(work.notebook, as_version=4), None, parameters=work.parameters, engine_name="gradscape",
+            source, None, parameters=work.parameters, engine_name="gradscape", kernel_name="python3", language="python",
             progress_bar=False, request_save_on_cell_execute=False, deadline=work.limits.timeout, trace=trace,
-            kernel=kernel or Kernel(kernel_options(work.limits)),
+            kernel=kernel,
         )
     except PapermillExecutionError as problem:
         text = plain("\n".join(problem.traceback))
@@ -79,6 +81,9 @@ def execute(work: Work, *, kernel: Any = None, on_cell: Callable[[int, int], Non
         status, error = KILLED, _failure(trace, "KernelDied", str(problem))
     except Exception as problem:  # a damaged notebook, a full disk: the run goes on with the other lessons
         status, error = FAILED, _failure(trace, type(problem).__name__, str(problem))
+    finally:
+        if kernel is not None:  # also when papermill gave up before it came to the engine
+            kernel.kill()
     found = notebooks.gradscape_metadata(trace.notebook) if trace.notebook is not None else {}
     return Outcome(
         key=work.key, status=status, seconds=round(time.monotonic() - begin, 3), started=started,

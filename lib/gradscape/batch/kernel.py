@@ -1,6 +1,7 @@
 """Kernels for headless runs: started ahead, capped in threads and time, measured, never forked from one another."""
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import os
@@ -155,7 +156,9 @@ class Kernel:
             return 0.0, 0
 
     def kill(self) -> None:
-        """End the process with everything it started, and remove its folder."""
+        """End the process with everything it started, and remove its folder; does nothing the second time."""
+        if not self.folder.exists():
+            return
         kill_group(self.pid)
         with contextlib.suppress(Exception):
             self.process.wait(timeout=10)
@@ -247,12 +250,20 @@ class ManagedEngine(NBClientEngine):
                 raise
             raise KernelDied(kernel.ending()) from error
         finally:
-            if client is not None and client.kc is not None:
-                with contextlib.suppress(Exception):
-                    run_sync(client.kc.stop_channels)()
             kernel.kill()
+            if client is not None and client.kc is not None:
+                run_sync(_cancel_listeners)()
+                client.kc.stop_channels()
             nb_man.nb.metadata.pop("widgets", None)
             nb_man.nb.metadata["gradscape"] = {"peak_memory": trace.peak_memory, "cpu_seconds": trace.cpu_seconds}
+
+
+async def _cancel_listeners() -> None:
+    """End what still waits for messages of a kernel that is gone; after a timeout nbclient leaves it waiting."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 def _seconds(deadline: float | None) -> float | None:
