@@ -133,9 +133,11 @@ def _patch_grid(settings: Settings, *, progress: Callable[[int, int], Any] | Non
 
 @dataclass(frozen=True)
 class PatchComparison:
-    """Three ways from the same noise: no guidance, CFG and the settings' own guidance."""
+    """Three ways from the same noise: no guidance, CFG and the settings' own guidance; and real patches."""
 
     images: dict[str, Tensor]  # name -> (samples, 3, 8, 8)
+    real: Tensor  # (classes, 4, 3, 8, 8)
+    radius: float  # the settings' r, 0 when nothing is clipped
     labels: Tensor
     scores: dict[str, dict[str, float]]
     sigmas: np.ndarray  # (steps,)
@@ -158,6 +160,8 @@ def compare_patches(settings: Settings, samples: int = 32) -> PatchComparison:
         )
     return PatchComparison(
         images={name: x.view(-1, 3, SIDE, SIDE) for name, x in images.items()},
+        real=world.examples,
+        radius=own.r,
         labels=labels,
         scores={name: world.scores(x, labels) for name, x in images.items()},
         sigmas=SIGMAS[:-1].numpy(),
