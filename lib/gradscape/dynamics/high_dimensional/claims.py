@@ -12,35 +12,37 @@ from gradscape.lesson import Claim, Measured, at_least, at_most, between, equals
 from gradscape.lesson import measure as measure_claims
 from gradscape.numerics.rmt import mp_support
 
+DIGITS = 12  # differences of two errors below this are rounding of sums of order 1
+
 CLAIMS = (
     Claim(
         "H1", "paper", "Random matrix theory predicts generalization and training error at every training time.",
         where="linear student, Fig. 2", parts={
-            "E_g, mean of runs: largest relative gap": at_most(0.09),
-            "E_g, one spectrum: largest relative gap": at_most(0.04),
-            "E_t, mean of runs: largest gap": at_most(0.15),
+            "relative gap in E_g (mean of runs)": at_most(0.09),
+            "relative gap in E_g (one spectrum)": at_most(0.04),
+            "gap in E_t (mean of runs)": at_most(0.15),
         },
     ),
     Claim(
         "H2", "paper", "Overtraining is worst when there are as many examples as weights; smaller and larger nets "
         "overtrain less.", where="abstract, Fig. 2", paper="worst at α = 1", parts={
-            "grid steps between the worst α and 1": at_most(1),
-            "simulated at α = 1 over the larger of α = ¼ and 4": at_least(5),
+            "grid steps off α = 1 (theory)": at_most(1),
+            "ratio to α = ¼ and 4 (simulated)": at_least(5),
         },
     ),
     Claim(
         "H3", "paper", "The best stopping time grows about logarithmically with the signal-to-noise ratio (at loads "
         "with an eigengap).", where="early stopping", paper="about logarithmic", parts={
-            "α = ½: last increment over ln 2/λ₋": within(1, 0.12),
-            "α = ½: increments": is_true("never fall"),
-            "α = 2: last increment over ln 2/λ₋": within(1, 0.12),
-            "α = 2: increments": is_true("never fall"),
+            "last step over ln 2/λ₋ (α = ½)": within(1, 0.12),
+            "steps (α = ½)": is_true("never fall"),
+            "last step over ln 2/λ₋ (α = 2)": within(1, 0.12),
+            "steps (α = 2)": is_true("never fall"),
         },
     ),
     Claim(
         "H3b", "control", "Where the logarithm ends: without an eigengap (α = 1) the best stopping time grows in "
         "proportion to the signal-to-noise ratio.", where="early stopping; our own limit", parts={
-            "t_opt(2¹⁰)/t_opt(2⁹)": between(1.95, 2.05),
+            "ratio (last doubling)": between(1.95, 2.05),
         },
     ),
     Claim(
@@ -50,24 +52,24 @@ CLAIMS = (
     Claim(
         "H5", "paper", "Large initial weights hurt for ever when there are fewer examples than weights, and not "
         "otherwise.", where="abstract; frozen subspace", parts={
-            "rise at α = ½": at_least(0.3),
-            "rise at α = 4": at_most(0.02),
+            "rise of E_g (α = ½)": at_least(0.3),
+            "rise of E_g (α = 4)": at_most(0.02),
         },
     ),
     Claim(
         "H6", "paper", "Nonlinear students do the same: intermediate widths overtrain most, large nets little.",
         where="abstract; nonlinear networks", parts={
-            "(a) worst N_h over P": equals(1),
-            "(a) peak over N_h = P/2": at_least(3),
-            "(a) peak over N_h = 10 P": at_least(3),
-            "(b) N_h = 48 over the worst": at_most(0.75),
-            "(b) N_h = 2 over the worst": at_most(0.4),
+            "worst width over P (a)": equals(1),
+            "peak over width P/2 (a)": at_least(3),
+            "peak over width 10 P (a)": at_least(3),
+            "width 48 over the worst (b)": at_most(0.75),
+            "width 2 over the worst (b)": at_most(0.4),
         },
     ),
     Claim(
         "H7", "paper", "The same holds on real images.", where="abstract; image experiments", parts={
-            "final error rate, N_h = P over 8 P": at_least(1.3),
-            "early-stopped error rate, N_h = 8 P over P/4": at_most(1),
+            "width P over 8 P (final error rates)": at_least(1.3),
+            "width 8 P over P/4 (early-stopped error rates)": at_most(1),
         },
     ),
 )
@@ -81,9 +83,9 @@ def measure_h1(settings: Settings) -> Measured:
     theory = torch.stack([curves.theory_at(alpha) for alpha in curves.spectrum_alphas])
     single = ((curves.spectrum_gen - theory).abs() / theory).amax(-1)
     return Measured({
-        "E_g, mean of runs: largest relative gap": float(gen.max()),
-        "E_g, one spectrum: largest relative gap": float(single.max()),
-        "E_t, mean of runs: largest gap": float(train.max()),
+        "relative gap in E_g (mean of runs)": float(gen.max()),
+        "relative gap in E_g (one spectrum)": float(single.max()),
+        "gap in E_t (mean of runs)": float(train.max()),
     }, n=curves.gen.shape[1])
 
 
@@ -94,9 +96,9 @@ def measure_h2(settings: Settings) -> Measured:
     mean = curves.gen.mean(1)
     excess = dict(zip(curves.alphas, (mean[:, -1] - mean.amin(-1)).tolist(), strict=True))
     return Measured({
-        "grid steps between the worst α and 1": abs(worst - one),
-        "simulated at α = 1 over the larger of α = ¼ and 4": ratio(excess[1.0], max(excess[0.25], excess[4.0])),
-        "theory at α = 1": float(table.at_long[one]),
+        "grid steps off α = 1 (theory)": abs(worst - one),
+        "ratio to α = ¼ and 4 (simulated)": ratio(excess[1.0], max(excess[0.25], excess[4.0])),
+        "peak (theory)": float(table.at_long[one]),
     }, n=curves.gen.shape[1])
 
 
@@ -105,8 +107,8 @@ def measure_h3(settings: Settings) -> Measured:
     times, values = ex.stopping_times(settings), {}
     for alpha, label in ((0.5, "½"), (2.0, "2")):
         steps = times.increments[times.alphas.index(alpha)]
-        values[f"α = {label}: last increment over ln 2/λ₋"] = float(steps[-1]) / (math.log(2) / mp_support(alpha)[0])
-        values[f"α = {label}: increments"] = bool((steps.diff() >= 0).all())
+        values[f"last step over ln 2/λ₋ (α = {label})"] = float(steps[-1]) / (math.log(2) / mp_support(alpha)[0])
+        values[f"steps (α = {label})"] = bool((steps.diff() >= 0).all())
     return Measured(values)
 
 
@@ -114,7 +116,10 @@ def measure_h3b(settings: Settings) -> Measured:
     """The last doubling of SNR at alpha = 1."""
     times = ex.stopping_times(settings)
     t = times.t[times.alphas.index(1.0)]
-    return Measured({"t_opt(2¹⁰)/t_opt(2⁹)": float(t[-1] / t[-2]), "t_opt over SNR": float(t[-1] / times.snrs[-1])})
+    return Measured({
+        "ratio (last doubling)": float(t[-1] / t[-2]),
+        "t_opt over SNR (largest)": float(t[-1] / times.snrs[-1]),
+    })
 
 
 def measure_h4(settings: Settings) -> Measured:
@@ -126,11 +131,11 @@ def measure_h4(settings: Settings) -> Measured:
 def measure_h5(settings: Settings) -> Measured:
     """What INR 5 adds to the mean error at t = 50."""
     result = ex.initial_weights(settings)
-    difference = result.gen[:, 1, :, -1] - result.gen[:, 0, :, -1]
+    difference = (result.gen[:, 1, :, -1] - result.gen[:, 0, :, -1]).round(decimals=DIGITS)
     runs = difference.shape[1]
     error = difference.std(1) / math.sqrt(runs) if runs > 1 else torch.full((2,), math.nan)
-    names = ("rise at α = ½", "rise at α = 4")
-    return Measured(dict(zip(names, result.rise.tolist(), strict=True)),
+    names = ("rise of E_g (α = ½)", "rise of E_g (α = 4)")
+    return Measured(dict(zip(names, difference.mean(1).tolist(), strict=True)),
                     spread=dict(zip(names, error.tolist(), strict=True)), n=runs)
 
 
@@ -150,12 +155,12 @@ def measure_h6(settings: Settings) -> Measured:
     final = features.test[..., -1].median(1).values
     over = nets.overtraining.median(1).values
     return Measured({
-        "(a) worst N_h over P": features.widths[int(final.argmax())] / P,
-        "(a) peak over N_h = P/2": float(final.max()) / at_width(features, final, P / 2),
-        "(a) peak over N_h = 10 P": float(final.max()) / at_width(features, final, 10 * P),
-        "(b) N_h = 48 over the worst": ratio(at_width(nets, over, 48), float(over.max())),
-        "(b) N_h = 2 over the worst": ratio(at_width(nets, over, 2), float(over.max())),
-        "(b) worst N_h": nets.widths[int(over.argmax())],
+        "worst width over P (a)": features.widths[int(final.argmax())] / P,
+        "peak over width P/2 (a)": float(final.max()) / at_width(features, final, P / 2),
+        "peak over width 10 P (a)": float(final.max()) / at_width(features, final, 10 * P),
+        "width 48 over the worst (b)": ratio(at_width(nets, over, 48), float(over.max())),
+        "width 2 over the worst (b)": ratio(at_width(nets, over, 2), float(over.max())),
+        "worst width (b)": nets.widths[int(over.argmax())],
     }, n=features.test.shape[1], note=f"medians over {features.test.shape[1]} (a) and {nets.test.shape[1]} (b) data "
        "sets, because errors at the peak have heavy tails")
 
@@ -166,9 +171,9 @@ def measure_h7(settings: Settings) -> Measured:
     assert curves.error_rate is not None  # parities are ±1
     final, best = curves.error_rate[..., -1].median(1).values, curves.error_rate.amin(-1).median(1).values
     return Measured({
-        "final error rate, N_h = P over 8 P": at_width(curves, final, P) / at_width(curves, final, 8 * P),
-        "early-stopped error rate, N_h = 8 P over P/4": at_width(curves, best, 8 * P) / at_width(curves, best, P / 4),
-        "final error rate at N_h = P": at_width(curves, final, P),
+        "width P over 8 P (final error rates)": at_width(curves, final, P) / at_width(curves, final, 8 * P),
+        "width 8 P over P/4 (early-stopped error rates)": at_width(curves, best, 8 * P) / at_width(curves, best, P / 4),
+        "final error rate (width P)": at_width(curves, final, P),
     }, n=curves.test.shape[1], note="medians; early stopping reads the best time off the test images")
 
 

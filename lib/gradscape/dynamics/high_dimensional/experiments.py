@@ -299,7 +299,7 @@ class Spectrum:
 
 def spectrum_at(alpha: float, t: float) -> Spectrum:
     """Marchenko–Pastur density and the share ``1 - e^{-λt}`` of it that is learned (Advani & Saxe, frozen subspace)."""
-    lam, _ = mp_quadrature(alpha, 160)
+    lam, _ = mp_quadrature(alpha, 80)
     return Spectrum(alpha, t, lam, mp_density(lam, alpha), gain(lam, t), mp_atom(alpha))
 
 

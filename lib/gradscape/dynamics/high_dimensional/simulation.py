@@ -88,7 +88,7 @@ def simulate(
     if method == "spectral" and lr is not None:
         raise ValueError(f"lr={lr!r}: only method='gd' takes steps")
     if method == "gd":
-        return _descend(task, [draw(task, n_features, seed) for seed in seeds], times, lr, progress)
+        return gradient_loop(task, [draw(task, n_features, seed) for seed in seeds], times, lr, progress)
     solve, solved = (_averaged if average == "teacher" else _exact), []
     for done, seed in enumerate(seeds):
         solved.append(solve(task, draw(task, n_features, seed), times))
@@ -136,10 +136,10 @@ def _averaged(task: LinearTask, one: Draw, times: Tensor) -> tuple[Tensor, Tenso
     return gen, train, lam
 
 
-def _descend(
+def gradient_loop(
     task: LinearTask, draws: list[Draw], times: Tensor, lr: float | None, progress: Callable[[int, int], None] | None
 ) -> Runs:
-    """All draws as one stack, ``w ← w - lr ∂L/∂w`` step by step; nothing is diagonalized on the way."""
+    """All draws as one stack, ``w ← w - lr ∂L/∂w`` step by step; nothing is diagonalized (Advani & Saxe, student)."""
     X, y, teacher, w = (torch.stack([getattr(one, name) for one in draws]) for name in ("X", "y", "teacher", "start"))
     top = torch.linalg.matrix_norm(X, 2).max().item() ** 2
     lr = STABLE / top if lr is None else positive("lr", lr)

@@ -20,12 +20,14 @@ from gradscape.dynamics.high_dimensional.experiments import (
 from gradscape.dynamics.high_dimensional.features import Curves
 from gradscape.numerics.rmt import mp_atom, mp_density, mp_quadrature, mp_support
 from gradscape.workbench import add_band, add_line, add_points, axis, figure, heatmap, mark_x, mark_y, panels
+from gradscape.workbench.figures import Axis
 
 TIME = "training time t = lr × steps"
-ERROR = "E_g, noise included"
+ERROR = "E_g incl. noise"
 UNIT = "label variance"
 LEAST, MOST = 1e-3, 10.0  # overtraining shown in color: below is invisible, above only α = 1 gets
-BINS = 24  # of a drawn spectrum of some hundred eigenvalues
+BINS = 18  # of a drawn spectrum of some hundred eigenvalues
+FINE, SPARSE = slice(1, None, 2), slice(4, None, 5)  # times drawn of 60, the last among them: curves are smooth
 TALLEST = 1.2  # densities are cut here: at α = 1 the law is infinite at λ = 0
 
 
@@ -42,17 +44,18 @@ def fig_task(result: TaskResult) -> go.Figure:
     fig = figure(
         f"One task over time: α = {task.alpha:.3g}, SNR = {task.var_teacher / task.var_noise:.3g}, "
         f"INR = {task.var_init / task.var_noise:.3g}",
-        axis(TIME, log=True), axis("error, noise included", UNIT),
+        axis(TIME, log=True), axis("error incl. noise", UNIT),
         takeaway=f"Best stop t = {result.stop.t:.3g} with E_g = {result.stop.error:.3f}, ridge "
                  f"{result.ridge.error:.3f}; training on to t = {float(result.times[-1]):.3g} costs {late:.3g}.",
     )
     both = (("E_g", "fresh", result.gen, result.runs_gen), ("E_t", "training", result.train, result.runs_train))
     for i, (symbol, kind, theory, drawn) in enumerate(both):
-        add_line(fig, result.times, theory, f"{symbol}, {kind} examples", i, mode="lines")
+        add_line(fig, result.times[FINE], theory[FINE], f"{symbol}, {kind} examples", i, mode="lines")
         if runs:
             name = f"{symbol}, median of {runs} runs, N = {result.n_features}"
-            add_points(fig, result.times[::3], drawn.median(0).values[::3], name, i, marker={"size": 6})
-            add_band(fig, result.times, drawn.amin(0), drawn.amax(0), name, i)
+            sparse = drawn[:, SPARSE]
+            add_points(fig, result.times[SPARSE], sparse.median(0).values, name, i, marker={"size": 6})
+            add_band(fig, result.times[SPARSE], sparse.amin(0), sparse.amax(0), name, i)
     if result.stop.t <= result.times[-1]:
         mark_x(fig, max(result.stop.t, float(result.times[0])), "t_opt")
     mark_y(fig, result.ridge.error, "optimal ridge", i=2)
@@ -74,11 +77,12 @@ def fig_learning(curves: LearningCurves) -> go.Figure:
     for i, alpha in enumerate(curves.alphas):
         name = f"α = {load(alpha)}"
         for panel, (theory, drawn) in enumerate(both):
-            add_line(fig, curves.times, theory[i], name, i, panel=panel, legend=panel == 0, mode="lines")
-            low, high = (torch.quantile(drawn[i, :, ::2], q, dim=0) for q in (0.1, 0.9))
-            add_band(fig, curves.times[::2], low, high, name, i, panel=panel, opacity=0.1)
-            mean = drawn[i, :, ::5].mean(0)
-            add_points(fig, curves.times[::5], mean, name, i, panel=panel, legend=False, marker={"size": 6})
+            add_line(fig, curves.times[FINE], theory[i, FINE], name, i, panel=panel, legend=panel == 0, mode="lines")
+            if panel == 0:  # runs differ less in E_t: bands there would only hide the lines
+                low, high = (torch.quantile(drawn[i, :, SPARSE], q, dim=0) for q in (0.1, 0.9))
+                add_band(fig, curves.times[SPARSE], low, high, name, i, opacity=0.1)
+            mean = drawn[i, :, SPARSE].mean(0)
+            add_points(fig, curves.times[SPARSE], mean, name, i, panel=panel, legend=False, marker={"size": 6})
     return fig
 
 
@@ -93,17 +97,18 @@ def fig_spectra(curves: LearningCurves) -> go.Figure:
                  "λ₋ from 0; at α = 1 the gap closes.",
     )
     for panel, (alpha, drawn) in enumerate(zip(alphas, curves.eigenvalues, strict=True)):
-        lam, _ = mp_quadrature(alpha, 120)
+        lam, _ = mp_quadrature(alpha, 64)
         add_line(fig, lam, mp_density(lam, alpha).clamp(max=2 * TALLEST), "law", 0, panel=panel, legend=panel == 0,
                  mode="lines")
         counts, edges = np.histogram(drawn.numpy(), BINS, (0.0, mp_support(alpha)[1]))
         share = min(1.0, alpha) * counts / counts.sum() / np.diff(edges)
         add_points(fig, (edges[1:] + edges[:-1]) / 2, np.where(share > 0, share, np.nan), "one draw", 1, panel=panel,
                    legend=panel == 0, gaps=True, marker={"size": 6})
-        if mp_atom(alpha) > 0:
-            mark_x(fig, 0.0, f"{mp_atom(alpha):.0%} at 0", panel=panel, i=3)
+        frozen = f"{mp_atom(alpha):.0%} at λ = 0;<br>" if mp_atom(alpha) > 0 else ""
+        if frozen:
+            mark_x(fig, 0.0, panel=panel, i=3)
         if mp_support(alpha)[0] > 0:
-            mark_x(fig, mp_support(alpha)[0], "<br>λ₋", panel=panel, i=2)
+            mark_x(fig, mp_support(alpha)[0], f"{frozen}λ₋ = {mp_support(alpha)[0]:.2g}", panel=panel, i=2)
     return fig
 
 
@@ -132,11 +137,11 @@ def fig_overtraining(table: OvertrainingMap) -> go.Figure:
         takeaway="White: not yet overtrained. The ridge stands at α = 1 and keeps growing, in proportion to √t; "
                  "elsewhere overtraining ends.", height=420,
     )
-    # every second load and time: the colors change slowly, and a stored map is half a megabyte otherwise
-    z = table.excess[::2, ::2].clamp(max=MOST)
-    heatmap(fig, table.times[::2], table.alphas[::2], torch.where(z >= LEAST, z, math.nan), "overtraining", log=True,
+    # not every load and time: the colors change slowly, and the stored map stays small
+    shown, later = table.alphas[table.alphas <= 3.0], table.times >= 1.0
+    z = table.excess[: len(shown) : 2, later][:, ::4].clamp(max=MOST)
+    heatmap(fig, table.times[later][::4], shown[::2], torch.where(z >= LEAST, z, math.nan), "overtraining", log=True,
             range=(LEAST, MOST), gaps=True)
-    mark_y(fig, 1.0, "")
     return fig
 
 
@@ -145,12 +150,12 @@ def fig_peak(table: OvertrainingMap) -> go.Figure:
     worst = float(table.alphas[int(table.at_long.argmax())])
     fig = panels(
         f"Trained until t = {LONG:g}", ["overtraining", "mean squared weight of the student"],
-        [axis("load α")] * 2, [axis("E_g(t) − least E_g", UNIT), axis("(1/N) Σ w²")],
+        [axis("load α")] * 2, [axis("overtraining", UNIT), axis("(1/N) Σ w²")],
         takeaway=f"Overtraining peaks at α = {worst:.3g}, and with it the norm of the weights, which is what "
                  "norm-based bounds see.",
     )
     for panel, values in enumerate((table.at_long, table.power)):
-        add_line(fig, table.alphas, values, "theory", 0, panel=panel, legend=False, mode="lines")
+        add_line(fig, table.alphas[::2], values[::2], "theory", 0, panel=panel, legend=False, mode="lines")
         mark_x(fig, 1.0, "α = 1", panel=panel)
     return fig
 
@@ -198,16 +203,16 @@ def fig_initial(result: InitialWeights) -> go.Figure:
     )
     for panel in range(2):
         for i, inr in enumerate(result.inrs):
-            drawn = result.gen[panel, i]
-            add_line(fig, result.times, result.theory[panel, i], f"INR = {inr:g}", i, panel=panel, legend=panel == 0,
-                     mode="lines")
-            add_points(fig, result.times[::5], drawn.mean(0)[::5], f"mean of {len(drawn)} runs, INR = {inr:g}", i,
-                       panel=panel, legend=panel == 0, marker={"size": 6})
+            drawn = result.gen[panel, i, :, SPARSE]
+            name, where = f"INR = {inr:g}", {"panel": panel, "legend": panel == 0}
+            add_line(fig, result.times[FINE], result.theory[panel, i, FINE], name, i, mode="lines", **where)
+            add_points(fig, result.times[SPARSE], drawn.mean(0), f"mean of {len(drawn)} runs, {name}", i,
+                       marker={"size": 6}, **where)
     return fig
 
 
-def _fig_widths(curves: Curves, values: torch.Tensor, title: str, error: str, at: int, takeaway: str) -> go.Figure:
-    fig = figure(title, axis("width N_h (hidden units)", log=True), axis(error, log=True), takeaway=takeaway)
+def _fig_widths(curves: Curves, values: torch.Tensor, title: str, error: Axis, at: int, takeaway: str) -> go.Figure:
+    fig = figure(title, axis("width N_h (hidden units)", log=2), error, takeaway=takeaway)
     final, best = values[..., -1], values.amin(-1)
     for i, (name, each) in enumerate((("trained for ever", final), ("stopped at the best time", best))):
         low, high = (torch.quantile(each, q, dim=1) for q in (0.25, 0.75))
@@ -218,12 +223,13 @@ def _fig_widths(curves: Curves, values: torch.Tensor, title: str, error: str, at
 
 def fig_features(curves: Curves) -> go.Figure:
     """Final and early-stopped error of random-feature students over their width."""
-    final = curves.test[..., -1].median(1).values
+    final, best = curves.test[..., -1].median(1).values, curves.test.amin(-1).median(1).values
     worst = curves.widths[int(final.argmax())]
     return _fig_widths(
-        curves, curves.test, "ReLU students with a fixed random first layer", f"test error ({UNIT})", worst,
-        f"Median over {curves.test.shape[1]} data sets, bands its quartiles. Trained for ever the error peaks at "
-        f"N_h = {worst}; stopped in time it only falls.",
+        curves, curves.test, "ReLU students with a fixed random first layer", axis("test error", UNIT, log=True),
+        worst,
+        f"Medians over {curves.test.shape[1]} data sets, bands are quartiles. Trained for ever the error peaks at "
+        f"N_h = {worst}; stopped in time it goes from {float(best[0]):.2f} to {float(best[-1]):.2f}.",
     )
 
 
@@ -233,8 +239,9 @@ def fig_images(curves: Curves) -> go.Figure:
     final = curves.error_rate[..., -1].median(1).values
     worst = curves.widths[int(final.argmax())]
     return _fig_widths(
-        curves, curves.error_rate, "Fashion-MNIST: odd or even class, 15 % of the labels flipped", "error rate", worst,
-        f"The same peak on images, at N_h = {worst}: {float(final.max()):.0%} wrong, against {float(final[-1]):.0%} at "
+        curves, curves.error_rate, "Fashion-MNIST: odd or even class, 15 % of the labels flipped",
+        axis("share of test images wrong", range=(0, 0.55)), worst,
+        f"Trained for ever, N_h = {worst} is worst: {float(final.max()):.0%} wrong, against {float(final[-1]):.0%} at "
         f"N_h = {curves.widths[-1]}.",
     )
 
@@ -246,9 +253,9 @@ def fig_networks(curves: Curves) -> go.Figure:
     worst = curves.widths[int(median.argmax())]
     fig = panels(
         "Both layers trained", ["overtraining", "test error"], [axis("width N_h (hidden units)", log=2)] * 2,
-        [axis("final − least test error", UNIT), axis("test error", UNIT)],
-        takeaway=f"Overtraining peaks at N_h = {worst} and falls again: the widest nets overtrain "
-                 f"{float(median[-1] / median.max()) if float(median.max()) else 0:.2f} times as much.",
+        [axis("overtraining", UNIT), axis("test error", UNIT)],
+        takeaway=f"Overtraining is worst at N_h = {worst}: {float(median.max()):.2f}. At N_h = {curves.widths[-1]} it "
+                 f"is {float(median[-1]):.2f}, at N_h = {curves.widths[0]} {float(median[0]):.2f}.",
     )
     low, high = (torch.quantile(over, q, dim=1) for q in (0.25, 0.75))
     add_line(fig, curves.widths, median, f"median of {over.shape[1]} data sets", 0, band=(low, high))
