@@ -30,6 +30,25 @@ def fig_decay(result):
     add_line(fig, x, result, "error", 0, band=(0.9 * result, 1.1 * result))
     return fig
 
+def fig_kind(kind):
+    up = axis("y", range=(0, 5) if kind == "marked" else None)
+    fig = figure(kind, axis("x", log=kind != "map"), up, takeaway=kind)
+    if kind == "line":
+        add_line(fig, [1, 2, 4], [1, 2, 3], "line", 0, band=([0, 1, 2], [2, 3, 4]))
+    elif kind == "marked":
+        add_line(fig, [1, 2, 4], [1, 3, 3], "line", 0)
+        mark_x(fig, 2, "here")
+    elif kind == "points":
+        for i in range(3):
+            add_points(fig, [1, 8], [i, i + 1], f"series {i}", i, error=[0.2, 0.3])
+    elif kind == "map":
+        heatmap(fig, [1, 2], [1, 2], [[1, 2], [3, 4]], "z")
+    else:
+        fig = image_grid(np.eye(8).reshape(1, 1, 8, 8), "image", columns=["one"])
+    return fig
+
+KINDS = ("line", "marked", "points", "map", "image")
+
 def compute(values, task):
     if values.T > 15:
         raise ValueError("T > 15 melts <b>everything</b>")
@@ -59,6 +78,8 @@ CELLS = (
                  "        limit_s=0.5)"),
     ("explorer", 'explore(slow, redraw(fig_decay), [field("T")], settings=settings, name="training", mode="run",\n'
                  "        initial=1 / x)"),
+    ("explorer", 'explore(lambda values, task: values.kind, redraw(fig_kind), \n'
+                 '        [Control("kind", "choice", options=KINDS)], settings=settings, name="kinds")'),
 )
 
 

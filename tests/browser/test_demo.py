@@ -21,7 +21,7 @@ def notebook(opened: Any, lab: Lab) -> Any:
 
 
 def test_explorers_answer_by_keyboard_and_name_everything(notebook: Any) -> None:
-    live, early, training = notebook.explorers(3)
+    live, early, training = notebook.explorers(4)[:3]
     assert [live.mode, early.mode, training.mode] == ["live", "quick", "run"]
 
     # each control moves the figure by a key alone, and says what it is
@@ -74,7 +74,7 @@ def test_explorers_answer_by_keyboard_and_name_everything(notebook: Any) -> None
 
 
 def test_run_explorer_computes_cancels_and_reports(notebook: Any) -> None:
-    training = notebook.explorers(3)[2]
+    training = notebook.explorers(4)[2]
     before = training.drawn()
     training.press(training.controls().first, "End")
     training.root.get_by_text("press Run to compute at these values").wait_for(timeout=20_000)
@@ -90,10 +90,23 @@ def test_run_explorer_computes_cancels_and_reports(notebook: Any) -> None:
     assert not bar.is_visible()
 
 
+def test_a_figure_that_went_through_other_kinds_looks_as_if_drawn_afresh(notebook: Any) -> None:
+    kinds = notebook.explorers(4)[3]
+    choice, plot = kinds.controls().first, kinds.root.locator(".js-plotly-plot")
+    looks: dict[str, bytes] = {}
+    for kind in ("line", "marked", "points", "map", "image", "marked", "line", "map", "points", "image", "line"):
+        before = kinds.drawn()
+        choice.select_option(kind)
+        kinds.await_change(before, 5.0)
+        notebook.page.wait_for_timeout(500)  # plotly's own transitions
+        shot = plot.screenshot()
+        assert looks.setdefault(kind, shot) == shot, f"{kind} looks different the second time"
+
+
 def test_pictures_hide_behind_live_views_and_return_when_reopened(notebook: Any, opened: Any, lab: Lab) -> None:
     page = notebook.page
-    notebook.explorers(3)
-    assert page.locator(".js-plotly-plot:visible").count() == 4  # one figure, three explorers, no picture beside them
+    notebook.explorers(4)
+    assert page.locator(".js-plotly-plot:visible").count() == 5  # one figure, four explorers, no picture beside them
     assert not page.get_by_text("Picture of an explorer.").first.is_visible()
 
     # a prediction made after everything ran still opens the comparison

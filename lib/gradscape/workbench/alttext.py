@@ -71,9 +71,10 @@ def alternative(fig: go.Figure, *, table: bool = True) -> str:
 
 def slim(fig: go.Figure) -> dict[str, Any]:
     """The figure as plain JSON: lists instead of arrays, five significant digits, missing values as null."""
-    made = fig.to_plotly_json()
-    data = [{key: value for key, value in trace.items() if key != "uid"} for trace in made["data"]]
-    return {"data": _plain(data), "layout": _plain(made["layout"]), "config": CONFIG}
+    # trace by trace: the figure's own to_plotly_json() packs arrays as base64 of full float64
+    traces = [trace.to_plotly_json() for trace in fig.data]
+    data = [{key: value for key, value in trace.items() if key != "uid"} for trace in traces]
+    return {"data": _plain(data), "layout": _plain(fig.layout.to_plotly_json()), "config": CONFIG}
 
 
 def _plain(value: Any) -> Any:

@@ -98,7 +98,12 @@ class Control:
             return "on" if value else "off"
         if self.kind == "choice":
             return str(value)
-        return str(value) if self.kind == "int" else f"{value:.6g}"
+        if self.kind == "int":
+            return str(value)
+        assert self.lo is not None
+        assert self.hi is not None
+        short = f"{value:.6g}"
+        return short if self.lo <= float(short) <= self.hi else repr(value)
 
     @cached_property
     def stops(self) -> tuple[Any, ...]:
@@ -210,24 +215,21 @@ def _nice(step: float) -> float:
 
 
 def _stops(lo: float, hi: float, scale: Scale, step: float | None, whole: bool) -> Iterator[float]:
+    """Both ends exactly, and between them values rounded so that 1 and 10 come out as such and commands stay short."""
     if scale == "lin":
         step = step or max(_nice((hi - lo) / POSITIONS), 1 if whole else 0)
-        count = math.floor((hi - lo) / step + 1e-9)
-        yield from (float(f"{lo + k * step:.9g}") for k in range(count + 1))
-        if lo + count * step < hi - 1e-9 * (hi - lo):
-            yield hi
-        return
-    base = 10.0 if scale == "log" else 2.0
-    reach = math.log(hi / lo, base)
-    if step is None:
-        step = next(s for s in (0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1) if reach / s <= POSITIONS * 1.2 or s == 1)
-        if scale == "log2":
-            step = next(s for s in (0.125, 0.25, 0.5, 1) if reach / s <= POSITIONS or s == 1)
-    count = math.floor(reach / step + 1e-9)
-    for k in range(count + 1):
-        value = lo * base ** (k * step)
-        # powers of two stay exact; the rest is rounded, so that 1 and 10 come out as such and commands stay short
-        exact = scale == "log2" and abs(k * step - round(k * step)) < 1e-9
-        yield min(hi, value if exact else max(lo, float(f"{value:.3g}")))
-    if lo * base ** (count * step) < hi * (1 - 1e-9):
-        yield hi
+        inner = [float(f"{lo + k * step:.9g}") for k in range(1, math.ceil((hi - lo) / step))]
+    else:
+        base = 10.0 if scale == "log" else 2.0
+        reach = math.log(hi / lo, base)
+        fine = (0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1) if scale == "log" else (0.125, 0.25, 0.5, 1)
+        step = step or next(s for s in fine if reach / s <= POSITIONS * 1.2 or s == 1)
+        inner = []
+        for k in range(1, math.ceil(reach / step)):
+            value = lo * base ** (k * step)
+            exact = scale == "log2" and abs(k * step - round(k * step)) < 1e-9  # powers of two stay what they are
+            inner.append(value if exact else float(f"{value:.3g}"))
+    margin = 1e-9 * (hi - lo)
+    yield lo
+    yield from (value for value in inner if lo + margin < value < hi - margin)
+    yield hi

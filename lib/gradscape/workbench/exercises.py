@@ -122,8 +122,8 @@ def checker(number: int) -> Callable[[Callable[..., Feedback | None]], Callable[
                     raise _NotAttempted
                 given = [_guarded(answer) if callable(answer) else answer for answer in answers]
                 options = {key: _guarded(value) if callable(value) else value for key, value in options.items()}
-                made = check(*given, **options) or correct()
-                return Feedback(made.verdict, made.hint, number)
+                made = check(*given, **options)
+                return Feedback("correct", "", number) if made is None else Feedback(made.verdict, made.hint, number)
             except _NotAttempted:
                 return Feedback("not attempted", "", number)
             except (Hint, _Failed) as error:

@@ -151,6 +151,11 @@ class Explorer:
         with self._lock:
             if self.running:
                 return
+            if self.values in self._cache:
+                self._accept(self.values, self._cache[self.values])
+                self.status = {"kind": "ok", "text": "already computed at these values"}
+                self._push()
+                return
             self.running, self.status = True, {"kind": "running", "text": "running"}
             self._task = Task(self.limit_s, self._progress)
             self._thread = threading.Thread(

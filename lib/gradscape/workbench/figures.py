@@ -230,10 +230,11 @@ def retick(fig: go.Figure, panel: int, **values: np.ndarray) -> None:
         low, high = (math.log(end, base) for end in (fine.min(), fine.max()))
         if seen:
             low, high = min(low, seen[0]), max(high, seen[1])
-        spans[f"{letter}{panel}"] = (base, round(low, 3), round(high, 3))
-        axis_of(fig, letter, panel).update(_powers_of_two(low, high) if base == 2 else _decades(low, high))
-    if spans:
-        fig.layout.meta = {"log": spans}
+        span = (base, round(low, 3), round(high, 3))
+        if span != tuple(spans[f"{letter}{panel}"]):
+            spans[f"{letter}{panel}"] = span
+            axis_of(fig, letter, panel).update(_powers_of_two(low, high) if base == 2 else _decades(low, high))
+            fig.layout.meta = {"log": spans}
 
 
 def _decades(low: float, high: float) -> dict[str, Any]:

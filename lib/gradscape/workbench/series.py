@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 
 from gradscape.workbench.figures import axis_of, place, retick, style, vector
 
-POINTS = 240        # points kept per curve: three pixels apart at the usual width, too fine to be seen in a curve
-CLOUD = 400         # points kept per scatter
-BAND = 80           # points kept per edge of a band, which has no fine detail
+POINTS = 200        # points kept per curve: four pixels apart at the usual width, too fine to be seen in a curve
+CLOUD = 300         # points kept per scatter
+BAND = 60           # points kept per edge of a band, which has no fine detail
 MARKERS_SHOWN = 9   # markers drawn on a curve of many points, enough to recognize it
 HATCHES = ("", "/", "\\", "x", ".", "-", "|", "+")
 
@@ -81,7 +81,7 @@ def add_points(
     legend: bool = True,
     **trace: Any,
 ) -> None:
-    """Draw series ``i`` as separate points; ``error`` is a half-length per point. At most 400, taken by stride."""
+    """Draw series ``i`` as separate points; ``error`` is a half-length per point. At most 300, taken by stride."""
     x, y, looks = vector("x", x), vector("y", y), style(i)
     _same_length(name, x, y)
     keep = slice(None, None, math.ceil(len(x) / CLOUD) or 1)

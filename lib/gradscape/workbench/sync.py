@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -29,35 +29,46 @@ def redraw(make: Callable[[Any], go.Figure]) -> Draw:
 def update_traces_from(figure: go.Figure, new: go.Figure) -> None:
     """Make ``figure`` (also a ``FigureWidget``) show what ``new`` shows, in one batch of changes.
 
-    Traces are matched by order: of equal type they are updated property by property, otherwise replaced; surplus ones
-    go. Layout entries that ``new`` lacks are cleared, so a zoom made by hand ends with the next drawing.
+    Where both have the same structure (traces of the same kinds with the same entries, layouts with the same entries)
+    only values are changed, in place. Otherwise all traces are taken out and drawn anew: plotly.js leaves residues of
+    entries that are merely cleared. A zoom made by hand ends with the next drawing that changes the axis.
     """
-    matching = 0
-    for old, fresh in zip(figure.data, new.data, strict=False):
-        if old.type != fresh.type:
-            break
-        matching += 1
-    batch = figure.batch_update() if isinstance(figure, go.FigureWidget) else nullcontext()
-    with batch:
-        for old, fresh in zip(figure.data[:matching], new.data[:matching], strict=True):
-            _assign(old, old.to_plotly_json(), fresh.to_plotly_json(), skip=("type", "uid"))
-        _assign(figure.layout, figure.layout.to_plotly_json(), new.layout.to_plotly_json(), skip=())
-    if len(figure.data) > matching:
-        figure.data = figure.data[:matching]
-    if len(new.data) > matching:
-        figure.add_traces([_copied(trace) for trace in new.data[matching:]])
+    old, fresh = ([trace.to_plotly_json() for trace in made.data] for made in (figure, new))
+    if _shape(old) == _shape(fresh) and _shape(figure.layout.to_plotly_json()) == _shape(new.layout.to_plotly_json()):
+        with _batch(figure):
+            for trace, before, after in zip(figure.data, old, fresh, strict=True):
+                _assign(trace, before, after)
+            _assign(figure.layout, figure.layout.to_plotly_json(), new.layout.to_plotly_json())
+        return
+    marks = {key: new.layout[key] for key in ("shapes", "annotations")}
+    figure.layout.update(dict.fromkeys(marks, ()), overwrite=True)  # plotly cannot place them on axes without traces
+    figure.data = []
+    with _batch(figure):
+        rest = {key: value for key, value in new.layout.to_plotly_json().items() if key not in marks}
+        _assign(figure.layout, figure.layout.to_plotly_json(), rest)
+    figure.add_traces([{key: value for key, value in trace.items() if key != "uid"} for trace in fresh])
+    if any(marks.values()):
+        figure.layout.update(marks, overwrite=True)
 
 
-def _assign(target: Any, old: dict[str, Any], new: dict[str, Any], skip: tuple[str, ...]) -> None:
+def _batch(figure: go.Figure) -> AbstractContextManager[Any]:
+    return figure.batch_update() if isinstance(figure, go.FigureWidget) else nullcontext()
+
+
+def _shape(value: Any) -> Any:
+    """What must agree for an update in place: the entries that exist, kinds of traces and axes, not the values."""
+    if isinstance(value, dict):
+        kept = {key: _shape(entry) for key, entry in value.items() if key not in ("uid", "meta", "template")}
+        return {key: entry for key, entry in kept.items() if entry} | {"type": value.get("type", "")}
+    if isinstance(value, list | tuple) and any(isinstance(entry, dict) for entry in value):
+        return [_shape(entry) for entry in value]
+    return "" if value is None or (isinstance(value, list | tuple) and len(value) == 0) else "value"
+
+
+def _assign(target: Any, old: dict[str, Any], new: dict[str, Any]) -> None:
     for key in [*new, *(key for key in old if key not in new)]:
-        if key not in skip and not _same(old.get(key), new.get(key)):
+        if key not in ("type", "uid") and not _same(old.get(key), new.get(key)):
             target[key] = new.get(key)
-
-
-def _copied(trace: Any) -> Any:
-    made = trace.to_plotly_json()
-    made.pop("uid", None)
-    return made
 
 
 def _same(a: Any, b: Any) -> bool:
