@@ -48,8 +48,8 @@ class MeanFieldMLP(nn.Module):
         """Outputs (B,) for inputs (B, d_in)."""
         phi, a = activation(self.act).value, x
         for layer in range(self.hidden_layers):
-            a = self.gain * phi(a @ self.get_parameter(f"weight{layer}") / math.sqrt(self.sizes[layer]))
-        return (a @ self.get_parameter(f"weight{self.hidden_layers}")).squeeze(-1) / self.width
+            a = self.gain * phi(a @ getattr(self, f"weight{layer}") / math.sqrt(self.sizes[layer]))
+        return (a @ getattr(self, f"weight{self.hidden_layers}")).squeeze(-1) / self.width
 
     def stack(self, seeds: Sequence[int], *, dtype: torch.dtype = torch.float32) -> StackedMLP:
         """Networks of this architecture, member m drawn from ``seeds[m]``."""

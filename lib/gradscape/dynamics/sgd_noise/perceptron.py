@@ -193,7 +193,8 @@ def _next_event(P: int, unfitted: NDArray[np.intp], batch: int, rng: np.random.G
 def _next_step(P: int, unfitted: NDArray[np.intp], batch: int, rng: np.random.Generator) -> tuple[int, Any]:
     """One step: the unfitted points of a uniform batch of distinct points, perhaps none."""
     chosen = np.array(_subset(P, batch, rng))
-    return 1, chosen[np.isin(chosen, unfitted)]
+    place = np.searchsorted(unfitted, chosen).clip(max=len(unfitted) - 1)  # unfitted is sorted and not empty
+    return 1, chosen[unfitted[place] == chosen]
 
 
 def _subset(population: int, count: int, rng: np.random.Generator) -> list[int]:
