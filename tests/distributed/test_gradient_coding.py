@@ -186,6 +186,13 @@ def test_samples_conform_and_at_full_density_nothing_can_be_added_to_the_last_ro
             more = pattern.clone()
             more[-1, worker] = True
             assert not model.conforms(more)
+    filled = model.sample(6, 5, generator(2), density=0.1, count=15, maximal=True)
+    assert model.conforms(filled).all()
+    for pattern in filled:
+        for r, worker in (~pattern).nonzero().tolist():
+            more = pattern.clone()
+            more[r, worker] = True
+            assert not model.conforms(more)
     thin = model.sample(9, 7, generator(1), density=0.1, count=40)
     assert model.conforms(thin).all()
     assert thin.double().mean() < 0.6 * patterns.double().mean()
@@ -494,6 +501,7 @@ def test_the_settings_own_cluster_yields_finite_scalars_everywhere():
         assert scalars["load_bound"] <= scalars["load_msgc"] + 1e-12
 
 
+@pytest.mark.standard
 def test_small_claims_hold_at_any_seed():
     for seed in (0, 5):
         settings_ = gc.Settings(seed=seed, sizes="patterns:120,random_sets:2").protocol

@@ -111,7 +111,7 @@ def test_tiles_of_one_job_by_hand():
         ["lost", "repeated coded task"], ["lost", "nothing"], ["coded task", "nothing"]]
 
 
-@pytest.mark.parametrize("name", ["cluster", "loads"])
+@pytest.mark.parametrize("name", [pytest.param("cluster", marks=pytest.mark.standard), "loads"])
 def test_live_explorers_visit_all_their_ends_and_presets(name):
     explorer = view.EXPLORERS[name](SMOKE)
     explorer.check()

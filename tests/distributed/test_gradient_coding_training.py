@@ -68,6 +68,7 @@ def test_every_scheme_takes_the_steps_of_full_batch_descent(name, params, batch,
     assert torch.equal(log.finish_times, gc.simulate(make(name, 6, params), delays, jobs=13).finish_times)
 
 
+@pytest.mark.standard  # the first optimizer of a process costs a second of imports
 def test_optimizers_of_torch_are_welcome():
     scheme, (nets, data) = make("msgc", 6, (1, 2, 2)), toy(8, 2, 48)
     delays = DelayModel().sample(9, 6, generator())

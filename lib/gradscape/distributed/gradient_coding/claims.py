@@ -5,12 +5,14 @@ import itertools
 import statistics
 from typing import Any
 
+from torch import Tensor
+
 from gradscape import results
 from gradscape.distributed.gradient_coding import experiments as ex
 from gradscape.distributed.gradient_coding import learners, loads
 from gradscape.distributed.gradient_coding.settings import Settings
 from gradscape.distributed.workers import DelayModel
-from gradscape.lesson import Claim, Measured, at_least, at_most, below, equals, every, is_true, mean_of, within
+from gradscape.lesson import Claim, Measured, at_least, at_most, below, equals, every, is_true, within
 from gradscape.lesson import measure as measure_claims
 
 # (B, W) -> L/L* at lam = 27 of n = 256 workers, and the windows at which the bound is met for lam = 255, 256
@@ -37,11 +39,11 @@ CLAIMS = (
     ),
     Claim(
         "C4", "paper", "M-SGC finishes a sequence of jobs faster than gradient coding.", where="abstract; experiments",
-        paper="16 % less run time", parts={"M-SGC/GC, mean": mean_of(at_most(0.92)), "M-SGC/GC": every(at_most(0.99))},
+        paper="16 % less run time", parts={"mean M-SGC/GC": at_most(0.92), "M-SGC/GC": every(at_most(0.99))},
     ),
     Claim(
         "C5", "paper", "SR-SGC improves on gradient coding.", where="experiments", paper="105.9 s against 109.4 s",
-        parts={"SR-SGC/GC, mean": mean_of(at_most(0.99)), "SR-SGC/GC": every(at_most(1.02))},
+        parts={"mean SR-SGC/GC": at_most(0.99), "SR-SGC/GC": every(at_most(1.02))},
     ),
     Claim(
         "C6", "control", "Where it does not help: with long slow spells and cheap computing, M-SGC is the slower one.",
@@ -114,15 +116,22 @@ def measure_c4(settings: Settings) -> Measured:
     """Ratio of times on fresh jobs, parameters chosen on the probe, compute-heavy scenario."""
     values = ex.ratios(settings, "compute-heavy", "msgc", "gc")
     return Measured({
-        "M-SGC/GC, mean": values, "M-SGC/GC": values,
+        "mean M-SGC/GC": float(values.mean()), "M-SGC/GC": values,
         "GC/uncoded": ex.ratios(settings, "compute-heavy", "gc", "uncoded"),
-    }, n=len(values), note="α = 5 s; the number depends on α and on how long slow spells last")
+    }, spread=stderr("mean M-SGC/GC", values), n=len(values),
+        note="α = 5 s; the number depends on α and on how long slow spells last")
+
+
+def stderr(name: str, values: Tensor) -> dict[str, float]:
+    """Standard error of the mean under its name; nothing for a single value."""
+    return {name: float(values.std()) / len(values) ** 0.5} if len(values) > 1 else {}
 
 
 def measure_c5(settings: Settings) -> Measured:
     """The same clusters as C4."""
     values = ex.ratios(settings, "compute-heavy", "srsgc", "gc")
-    return Measured({"SR-SGC/GC, mean": values, "SR-SGC/GC": values}, n=len(values))
+    return Measured({"mean SR-SGC/GC": float(values.mean()), "SR-SGC/GC": values},
+                    spread=stderr("mean SR-SGC/GC", values), n=len(values))
 
 
 def measure_c6(settings: Settings) -> Measured:

@@ -16,7 +16,12 @@ from gradscape.distributed.gradient_coding.schemes import Scheme, make
 from gradscape.distributed.gradient_coding.selection import Candidate, best, default_grids, replay_times, search
 from gradscape.distributed.gradient_coding.settings import Settings, Sizes
 from gradscape.distributed.gradient_coding.simulation import Simulation, fit_load_slope, replay, simulate
-from gradscape.distributed.gradient_coding.stragglers import ArbitraryModel, BurstyModel, PerRoundModel
+from gradscape.distributed.gradient_coding.stragglers import (
+    ArbitraryModel,
+    BurstyModel,
+    PerRoundModel,
+    StragglerModel,
+)
 from gradscape.distributed.gradient_coding.training import Gradients
 from gradscape.distributed.workers import DelayModel, DelayTrace
 from gradscape.lesson import Point, cached
@@ -28,6 +33,7 @@ SMALL_CODE, LARGE_CODE = (12, 3), (256, 27)
 # (n, B, W, lam) of the tolerance test: short and long bursts and windows, one with everybody straggling (lam = n)
 DESIGNS = ((12, 1, 2, 3), (16, 2, 3, 5), (9, 1, 2, 9), (10, 1, 4, 4), (16, 2, 5, 7), (20, 3, 4, 6))
 TOLERANCE_JOBS = 24
+SPARSE = 0.1  # share of stragglers that a pattern starts with before it is filled in random order
 T_MAX = 3  # four models are trained in turn
 SLOPE_LOADS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -115,19 +121,28 @@ class Tolerance:
 
 @cached
 def tolerance(settings: Settings) -> tuple[Tolerance, ...]:
-    """Random maximal patterns of each straggler model through the schemes that are made for it."""
+    """Random maximal patterns of each straggler model through the schemes that are made for it.
+
+    Half of them are filled round by round, so that all straggle as long as they may; half in random order, so that
+    bursts have gaps.
+    """
     rows, generator = [], lesson.generator(settings.seed)
-    count = -(-settings.size.patterns // len(DESIGNS))
+    half = -(-settings.size.patterns // (2 * len(DESIGNS)))
+
+    def drawn(model: StragglerModel, rounds: int, n: int) -> Tensor:
+        early = model.sample(rounds, n, generator, count=half)
+        return torch.cat([early, model.sample(rounds, n, generator, density=SPARSE, count=half, maximal=True)])
+
     for n, B, W, lam in DESIGNS:
         srsgc, msgc = make("srsgc", n, (B, W, lam)), make("msgc", n, (B, W, lam))
         rounds = TOLERANCE_JOBS + max(srsgc.T, msgc.T)
-        bursty = BurstyModel(B, W, lam).sample(rounds, n, generator, count=count)
-        per_round = PerRoundModel(loads.srsgc_s(B, W, lam)).sample(rounds, n, generator, count=count)
-        arbitrary = ArbitraryModel(B, W + B - 1, lam).sample(rounds, n, generator, count=count)
+        bursty = drawn(BurstyModel(B, W, lam), rounds, n)
+        per_round = drawn(PerRoundModel(loads.srsgc_s(B, W, lam)), rounds, n)
+        arbitrary = drawn(ArbitraryModel(B, W + B - 1, lam), rounds, n)
         for scheme, model, patterns in ((srsgc, "bursty", bursty), (msgc, "bursty", bursty),
                                         (srsgc, "per round", per_round), (msgc, "arbitrary", arbitrary)):
             found = replay(scheme, patterns, jobs=TOLERANCE_JOBS)
-            rows.append(Tolerance(scheme.name, (n, B, W, lam), model, count, float(patterns.double().mean()),
+            rows.append(Tolerance(scheme.name, (n, B, W, lam), model, 2 * half, float(patterns.double().mean()),
                                   int(found.undecodable.sum()), int(found.waits.sum())))
     return tuple(rows)
 

@@ -17,7 +17,8 @@ from gradscape import validate
 class StragglerModel:
     """What the three models share: in a window of rounds at most ``limit`` workers straggle, and some are barred.
 
-    A subclass sets ``limit`` and ``window`` (in rounds) and says by :meth:`barred` who may not straggle next.
+    A subclass sets ``limit`` and ``window`` (in rounds), says by :meth:`barred` who may not straggle next, and by
+    :meth:`overdone` whether a worker straggles too often in a stretch of rounds, seen as a whole.
     """
 
     limit: int
@@ -25,6 +26,10 @@ class StragglerModel:
 
     def barred(self, history: Tensor) -> Tensor:
         """Workers (…, n) that may not straggle in the next round, given the past rounds ``history`` (…, k, n)."""
+        raise NotImplementedError
+
+    def overdone(self, stretch: Tensor) -> Tensor:
+        """Whether some worker straggles more in ``stretch`` (…, k, n) than the model allows one worker; bool (…)."""
         raise NotImplementedError
 
     def admits(self, history: Tensor, candidate: Tensor) -> Tensor:
@@ -42,12 +47,14 @@ class StragglerModel:
         return fine
 
     def sample(
-        self, rounds: int, n: int, generator: torch.Generator, density: float = 1.0, count: int | None = None
+        self, rounds: int, n: int, generator: torch.Generator, density: float = 1.0, count: int | None = None,
+        *, maximal: bool = False,
     ) -> Tensor:
         """Random conforming patterns, bool (rounds, n), or (count, rounds, n).
 
-        Round by round, each worker wants to straggle with probability ``density`` and is rejected where the model
-        would be violated, in random order: with density 1 no further straggler could be added.
+        Round by round, each worker wants to straggle with probability ``density`` and is rejected where the model would
+        be violated, in random order. With density 1 workers straggle as early and as long as they may. ``maximal``
+        then adds stragglers in random order of rounds and workers until no further one fits.
         """
         validate.at_least("rounds", rounds, 1)
         validate.at_least("n", n, 1)
@@ -65,7 +72,18 @@ class StragglerModel:
             new = order.masked_fill(~wants | known, torch.inf)
             rank = new.argsort(-1).argsort(-1)
             pattern[..., r, :] = wants & (known | (rank < free))
+        if maximal:
+            for cell in torch.randperm(rounds * n, generator=generator).tolist():
+                r, i = divmod(cell, n)
+                stretch = pattern[..., max(0, r - self.window + 1) : r + self.window, :].clone()
+                stretch[..., min(r, self.window - 1), i] = True
+                pattern[..., r, i] |= self._fits(stretch)
         return pattern
+
+    def _fits(self, stretch: Tensor) -> Tensor:
+        width = min(self.window, stretch.shape[-2])
+        distinct = stretch.unfold(-2, width, 1).any(-1).sum(-1)
+        return (distinct <= self.limit).all(-1) & ~self.overdone(stretch)
 
     def _recent(self, history: Tensor) -> Tensor:
         return history[..., max(0, history.shape[-2] - self.window + 1) :, :]
@@ -90,6 +108,9 @@ class PerRoundModel(StragglerModel):
 
     def barred(self, history: Tensor) -> Tensor:
         return torch.zeros(*history.shape[:-2], history.shape[-1], dtype=torch.bool)
+
+    def overdone(self, stretch: Tensor) -> Tensor:
+        return torch.zeros(stretch.shape[:-2], dtype=torch.bool)
 
 
 @dataclass(frozen=True)
@@ -122,6 +143,12 @@ class BurstyModel(StragglerModel):
         past = self._recent(history)
         return past[..., : max(0, past.shape[-2] - self.B + 1), :].any(-2)
 
+    def overdone(self, stretch: Tensor) -> Tensor:
+        found = torch.zeros(stretch.shape[:-2], dtype=torch.bool)
+        for apart in range(self.B, min(self.W, stretch.shape[-2])):
+            found |= (stretch[..., :-apart, :] & stretch[..., apart:, :]).flatten(-2).any(-1)
+        return found
+
 
 @dataclass(frozen=True)
 class ArbitraryModel(StragglerModel):
@@ -147,6 +174,10 @@ class ArbitraryModel(StragglerModel):
 
     def barred(self, history: Tensor) -> Tensor:
         return self._recent(history).sum(-2) >= self.N
+
+    def overdone(self, stretch: Tensor) -> Tensor:
+        width = min(self.W, stretch.shape[-2])
+        return (stretch.unfold(-2, width, 1).sum(-1) > self.N).flatten(-2).any(-1)
 
 
 def check_design(B: int, W: int) -> None:

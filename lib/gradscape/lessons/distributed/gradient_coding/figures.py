@@ -42,7 +42,7 @@ from gradscape.workbench import (
 )
 
 NAMES = {"uncoded": "no coding", "gc": "GC", "srsgc": "SR-SGC", "msgc": "M-SGC"}
-SHOWN_WORKERS, SHOWN_ROUNDS = 64, 60
+SHOWN_WORKERS, SHOWN_ROUNDS = 32, 60
 # One color and one letter per tile, so that the picture reads without color too
 TILE_COLORS = ("#f3f4f6", "#9ecae9", "#2b7bba", "#8fd1a8", "#2c8f5c", "#cf4a00")
 TILE_SIGNS = ("", "1", "↻", "C", "C↻", "×")
@@ -60,7 +60,7 @@ def fig_delays(trace: DelayTrace, mu: float = 1.0) -> Figure:
         takeaway=f"In {int((late > 0).sum())} of {len(late)} rounds somebody takes over {1 + mu:g} times as long as "
         "the fastest, and mostly somebody else each time.",
     )
-    heatmap(fig, np.arange(shown.shape[1]), np.arange(len(shown)), shown.round(2), "× fastest", range=(1, 4))
+    heatmap(fig, np.arange(shown.shape[1]), np.arange(len(shown)), shown.round(1), "× fastest", range=(1, 4))
     add_bars(fig, [str(r) for r in range(len(late))], late, "late", 0, panel=1, showlegend=False)
     return fig
 
@@ -261,7 +261,7 @@ def fig_real(found: Comparison) -> Figure:
 def fig_map(table: results.Table | None) -> Figure:
     """Recorded map of M-SGC's time over GC's; an empty note where nothing was recorded."""
     if table is None:
-        command = "gradscape record distributed/gradient_coding --table map -p profile=full"
+        command = "gradscape record distributed/gradient_coding --table map"
         return figure("No recorded map", takeaway=f"Record it with: {command}")
     rows = list(table.rows())
     p_ns, p_sn, alphas = (sorted({row[name] for row in rows}) for name in ("p_ns", "p_sn", "alpha"))
@@ -283,20 +283,18 @@ def fig_map(table: results.Table | None) -> Figure:
 def fig_cluster(found: OwnDesign) -> Figure:
     """The explorer's picture: whose results are lost under M-SGC, one job's tiles, and the race of four schemes."""
     run, names = found.runs[3], [NAMES[name] for name in SCHEMES]
-    lost = run.effective[:SHOWN_ROUNDS].T.double()
+    at, who = run.effective[:SHOWN_ROUNDS].nonzero().T
     job = int(run.effective[: len(run.finish_times)].sum(1).argmax())
     fig = panels(
         "Four schemes on one cluster",
         ["results lost under M-SGC", f"M-SGC's job {job}", "jobs finished"],
-        [axis("round"), axis("rounds after start", ticks=range(20)), axis("time", "s")],
-        [axis("worker"), axis(""), axis("finished jobs")],
+        [axis("round", range=(-1, SHOWN_ROUNDS)), axis("rounds after start", ticks=range(20)), axis("time", "s")],
+        [axis("worker", range=(-1, run.effective.shape[1])), axis(""), axis("finished jobs")],
         takeaway=f"{_order(found, names)} M-SGC: load {100 * found.loads[3]:.3g} %, T = {found.T[3]}, waited in "
         f"{run.waits} of {len(run.durations)} rounds.", height=420,
     )
-    rounds, workers = np.arange(lost.shape[1]), np.arange(lost.shape[0])
-    heatmap(fig, rounds, workers, lost.numpy(), "lost", showscale=False, range=(0, 1))
-    fig.data[-1].update(colorscale=[[0, TILE_COLORS[0]], [1, TILE_COLORS[5]]])
-    draw_tiles(fig, tiles(make("msgc", len(workers), found.design), run.effective, job), panel=1)
+    add_points(fig, at, who, "lost result", 4, legend=False, marker={"symbol": "x", "size": 5, "color": TILE_COLORS[5]})
+    draw_tiles(fig, tiles(make("msgc", run.effective.shape[1], found.design), run.effective, job), panel=1)
     _race_lines(fig, found, names, panel=2)
     return fig
 
