@@ -8,10 +8,10 @@ import sys
 import nbformat
 import psutil
 import pytest
-
 from gradscape.batch import engine, execute
 from gradscape.batch.execute import Limits, Work
 from gradscape.batch.outcome import DONE, FAILED, KILLED, TIMED_OUT, Outcome, plain
+
 from tests.batch import toy
 
 pytestmark = [pytest.mark.standard, pytest.mark.xdist_group("kernels")]

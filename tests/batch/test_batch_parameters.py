@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import pytest
+from gradscape import catalog
+from gradscape.batch.parameters import ParameterError, all_settings, check_selection, parse, settings_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gradscape import catalog
-from gradscape.batch.parameters import ParameterError, all_settings, check_selection, parse, settings_for
 from tests.batch.toy import Settings
 
 

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import pytest
-
 from gradscape import catalog
 from gradscape.batch import plan
 from gradscape.batch.outcome import DONE, Outcome
@@ -20,7 +19,9 @@ def test_names_units_and_everything(course):
     assert ids(["other", "toys/plain", "other"]) == ["toys/other", "toys/plain"]
 
 
-@pytest.mark.parametrize(("name", "words"), [("plane", "did you mean"), ("later", "planned"), ("../etc", "no such lesson")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("plane", "did you mean"), ("later", "planned"), ("../etc", "no such lesson")]
+)
 def test_unknown_and_planned_lessons_are_refused(course, name, words):
     course()
     with pytest.raises(ValueError, match=words):

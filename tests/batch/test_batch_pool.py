@@ -11,11 +11,11 @@ from concurrent.futures import CancelledError
 import nbformat
 import psutil
 import pytest
-
 from gradscape.batch.execute import Limits, Work
 from gradscape.batch.executors import local
 from gradscape.batch.executors.local import LocalPool
 from gradscape.batch.outcome import DONE, KILLED, TIMED_OUT
+
 from tests.batch import toy
 
 pytestmark = [pytest.mark.standard, pytest.mark.xdist_group("kernels")]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-
 from gradscape import catalog
 from gradscape.batch import atomic, points
 from gradscape.batch.outcome import DONE, FAILED, Failure, Outcome
 from gradscape.batch.store import Store, StoreError
+
 from tests.batch import toy
 
 
@@ -102,9 +102,13 @@ def test_an_outcome_survives_its_file(point):
 
 
 def test_what_fails_while_a_folder_is_filled_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), atomic.folder(tmp_path / "points" / "k") as part:
-        (part / "half").write_text("half")
-        raise RuntimeError
+    def fill() -> None:
+        with atomic.folder(tmp_path / "points" / "k") as part:
+            (part / "half").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fill()
     assert listing(tmp_path / "points") == set()
 
 

@@ -79,7 +79,8 @@ def _render(mime: str, data: Mapping[str, Any], page: Page) -> str:
         coded = base64.b64encode(text.encode()).decode()
         return f'<img class="picture" alt="{_alternative(data)}" src="data:image/svg+xml;base64,{coded}">'
     if mime.startswith("image/"):
-        return f'<img class="picture" alt="{_alternative(data)}" src="{markdown.embedded({mime: text})}">'
+        source = markdown.embedded({mime: text})
+        return f'<img class="picture" alt="{_alternative(data)}" src="{source}">' if source else _alternative(data)
     if WIDGET in data:
         return '<p class="note">A live control stood here; it works in JupyterLab.</p>'
     return _text(text, "result")

@@ -14,6 +14,7 @@ from gradscape.batch.report import mathml, sanitize
 # A formula waits under such a mark while the rest is made safe; text that brings the marks with it loses them.
 _MARK = "\ue000{}\ue001"
 _MARKED = re.compile("\ue000(\\d+)\ue001")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _HEADING = re.compile(r"<(h[1-6])>(.*?)</\1>", re.DOTALL)
 
 
@@ -122,7 +123,8 @@ def embedded(bundle: Mapping[str, Any]) -> str | None:
     for mime in ("image/png", "image/jpeg", "image/gif", "image/webp"):
         if mime in bundle:
             data = bundle[mime] if isinstance(bundle[mime], str) else "".join(bundle[mime])
-            return f"data:{mime};base64," + re.sub(r"[^A-Za-z0-9+/=]", "", data)
+            coded = "".join(data.split())
+            return f"data:{mime};base64,{coded}" if _BASE64.fullmatch(coded) else None
     return None
 
 

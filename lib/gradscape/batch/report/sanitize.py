@@ -27,7 +27,7 @@ _STYLES = frozenset((
 # fmt: on
 _EMBEDDED = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
 # In a style: what could load something, and escapes that could hide it.
-_LOADING = re.compile(r"url|image|src|import|@|\\", re.IGNORECASE)
+_LOADING = re.compile(r"url|image|src|import|expression|@|\\", re.IGNORECASE)
 # The only places a link leads to: a heading of the same page, or another page of the site.
 _INSIDE = re.compile(r"#[\w.%-]*|[\w.-]+\.html(?:#[\w.%-]*)?")
 
