@@ -137,7 +137,7 @@ class TestPatches:
 
     def test_methods_share_their_noise_and_unit_scale_is_no_guidance(self):
         world = pg.patch_world(0, 0, 300)
-        noise, labels = patches.starts(SMOKE, 0, 16)
+        noise, labels = patches.starts(SMOKE.seed, 0, 16)
         with torch.inference_mode():
             base = pg.guided(methods.UNGUIDED, world.mixture, noise, patches.SIGMAS, labels, 5.0)
             for method in (methods.CFG, methods.APG_PATCHES, methods.PARALLEL):

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, sys.argv[1])
-from gradient_coding import GradientCoding  # noqa: E402
-from multiplexed_sgc import MultiplexedSGC  # noqa: E402
-from selective_repeat_sgc import SelectiveRepeatSGC  # noqa: E402
+from gradient_coding import GradientCoding
+from multiplexed_sgc import MultiplexedSGC
+from selective_repeat_sgc import SelectiveRepeatSGC
 
 JOBS, MU = 40, 1.0
 rng = np.random.default_rng(7)

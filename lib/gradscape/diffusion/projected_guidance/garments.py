@@ -92,16 +92,16 @@ def denoiser_of(settings: Settings, replicate: int = 0, *, progress: Progress | 
     return trained_denoiser(settings.seed, replicate, settings.size.train_steps, settings.device, progress=progress)
 
 
-def starts(settings: Settings, replicate: int, samples: int) -> tuple[Tensor, Tensor]:
+def starts(seed: int, replicate: int, samples: int) -> tuple[Tensor, Tensor]:
     """Noise (samples, 196) and labels that go round the classes: the same for every method of a replicate."""
     # a stream of the replicate's own, apart from the one that trains its network
-    stream = generator(replicate_seed(settings.seed, replicate), 1)
+    stream = generator(replicate_seed(seed, replicate), 1)
     return torch.randn(samples, SIDE**2, generator=stream), torch.arange(samples) % CLASSES
 
 
 def generate(method: str, settings: Settings, replicate: int, w: float, samples: int) -> tuple[Tensor, Tensor]:
     """Samples (n, 196) of one method on the CPU, and the labels asked for."""
-    noise, labels = starts(settings, replicate, samples)
+    noise, labels = starts(settings.seed, replicate, samples)
     net, device = denoiser_of(settings, replicate), settings.device
     with torch.inference_mode():
         return guided(method, net, noise.to(device), SIGMAS, labels.to(device), w).cpu(), labels
@@ -145,7 +145,7 @@ class GarmentComparison:
 @cached
 def compare_garments(settings: Settings, *, progress: Progress | None = None) -> GarmentComparison:
     """Sample part B with the settings' own guidance beside CFG at the same w and no guidance, from the same noise."""
-    noise, labels = starts(settings, 0, settings.size.garment_samples)
+    noise, labels = starts(settings.seed, 0, settings.size.garment_samples)
     judge, net = garment_judge(len(labels)), denoiser_of(settings, progress=progress)
     own = AdaptiveProjectedGuidance(settings.w, settings.eta, settings.r if settings.clip else 0.0, settings.beta)
     start, given = noise.to(settings.device), labels.to(settings.device)
@@ -183,7 +183,7 @@ def experiment_cost(settings: Settings) -> Cost:
 @cached
 def _cost(settings: Settings, repeats: int = 20) -> Cost:
     net = denoiser_of(settings)
-    noise, labels = starts(settings, 0, settings.size.garment_samples)
+    noise, labels = starts(settings.seed, 0, settings.size.garment_samples)
     x, given = noise.to(settings.device), labels.to(settings.device)
     with torch.no_grad():
         pair = net.pair(x, 1.0, given)

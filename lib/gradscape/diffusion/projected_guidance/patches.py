@@ -97,10 +97,10 @@ def patch_world(seed: int, replicate: int, per_class: int) -> PatchWorld:
     return world
 
 
-def starts(settings: Settings, replicate: int, samples: int) -> tuple[Tensor, Tensor]:
+def starts(seed: int, replicate: int, samples: int) -> tuple[Tensor, Tensor]:
     """Noise (samples, 192) and labels that go round the classes: the same for every method of a replicate."""
     # a stream of the replicate's own, apart from the one that cuts its patches
-    stream = generator(replicate_seed(settings.seed, replicate), 1)
+    stream = generator(replicate_seed(seed, replicate), 1)
     noise = torch.randn(samples, 3 * SIDE**2, generator=stream)
     return noise, torch.arange(samples) % len(PHOTOS)
 
@@ -117,7 +117,7 @@ def _patch_grid(settings: Settings, *, progress: Callable[[int, int], Any] | Non
     values = np.full([len(points) for points in axes.values()], np.nan)
     for replicate in range(size.patch_seeds):
         world = patch_world(settings.seed, replicate, size.patches_per_class)
-        noise, labels = starts(settings, replicate, size.patch_samples)
+        noise, labels = starts(settings.seed, replicate, size.patch_samples)
         for m, method in enumerate(METHODS):
             for k, w in enumerate(size.patch_scales):
                 if method == UNGUIDED and k > 0:
@@ -150,7 +150,7 @@ class PatchComparison:
 def compare_patches(settings: Settings, samples: int = 32) -> PatchComparison:
     """Sample part A with the settings' own guidance beside CFG at the same w and no guidance, from the same noise."""
     world = patch_world(settings.seed, 0, settings.size.patches_per_class)
-    noise, labels = starts(settings, 0, samples)
+    noise, labels = starts(settings.seed, 0, samples)
     own = AdaptiveProjectedGuidance(settings.w, settings.eta, settings.r if settings.clip else 0.0, settings.beta)
     trace: list[GuidanceNorms | None] = []
     with torch.inference_mode():

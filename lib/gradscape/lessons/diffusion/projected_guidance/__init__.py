@@ -25,7 +25,7 @@ from gradscape.lessons.diffusion.projected_guidance.figures import (
 )
 
 __all__ = [
-    "EXPLORERS", "check_1", "check_2", "check_3", "explorer_geometry", "explorer_patches", "explorer_trained", "fig_burn",
-    "fig_cost", "fig_garment_images", "fig_garments", "fig_geometry", "fig_momentum", "fig_norms", "fig_parts",
-    "fig_patch_explorer", "fig_patches", "fig_scales", "fig_trained", "step_in_the_plane",
+    "EXPLORERS", "check_1", "check_2", "check_3", "explorer_geometry", "explorer_patches", "explorer_trained",
+    "fig_burn", "fig_cost", "fig_garment_images", "fig_garments", "fig_geometry", "fig_momentum", "fig_norms",
+    "fig_parts", "fig_patch_explorer", "fig_patches", "fig_scales", "fig_trained", "step_in_the_plane",
 ]

@@ -10,7 +10,6 @@ from gradscape.diffusion.projected_guidance import (
     SIZES,
     AdaptiveProjectedGuidance,
     MomentumBuffer,
-    Settings,
     from_denoised,
     guided,
     methods,
@@ -39,11 +38,11 @@ def check_1(eta_equivalent: Callable[[float, float], float]) -> Feedback:
         if abs(got - wanted) <= EXACT_1:
             continue
         where = f"at w = {w:g}, η = {eta:g}"
-        expect(abs(got - eta) > EXACT_1, f"{where} you say that nothing changes; start from D_u instead of D_c and compare.")
-        expect(abs(got - w * eta / (w - 1)) > EXACT_1, f"{where}: D_u is D_c − Δ. Where does the part of −Δ along D_c go?")
+        expect(abs(got - eta) > EXACT_1, f"{where} nothing changes, you say; the pipeline starts from D_u, not D_c.")
+        expect(abs(got - w * eta / (w - 1)) > EXACT_1, f"{where}: D_u is D_c − Δ. Where does the part of −Δ along go?")
         expect(abs(got + wanted) > EXACT_1, f"{where} the size is right and the sign is not.")
-        expect(abs(got - (w * eta - 1)) > EXACT_1, f"{where}: the paper multiplies the part along by (w − 1) η; divide by what?")
-        return try_again(f"{where} it is not that. Write D_u + w (orth + η par) with D_u = D_c − orth − par and collect the parts.")
+        expect(abs(got - (w * eta - 1)) > EXACT_1, f"{where}: the paper multiplies its η by (w − 1); have you divided?")
+        return try_again(f"{where} it is not that. Put D_u = D_c − orth − par into the pipeline and collect the parts.")
     return correct("With η = 0 the default branch subtracts contrast: the paper's η is −1/(w − 1).")
 
 
@@ -58,7 +57,7 @@ def check_2(guide_v: Callable[..., Any]) -> Feedback:
         angle = 1.4 - 0.12 * step
         alpha, sigma = float(torch.cos(torch.tensor(angle))), float(torch.sin(torch.tensor(angle)))
         answer = guide_v(v_cond, v_uncond, x, alpha, sigma, before, momentum)
-        expect(isinstance(answer, Sequence) and len(answer) == 2, "return two things: the guided v and the new momentum.")
+        expect(isinstance(answer, Sequence) and len(answer) == 2, "return the guided v and the new momentum.")
         v, momentum = answer
         got = as_array(v, "the guided v", (4, 6))
         d_cond, d_uncond = (to_denoised(pred, x, "v", alpha, sigma) for pred in (v_cond, v_uncond))
@@ -71,14 +70,13 @@ def check_2(guide_v: Callable[..., Any]) -> Feedback:
             before = sigma
             continue
         expect(not _near(got, guided_d), "you return D; the sampler of a v-model wants v.")
-        expect(step > 0 or not _near(got, project_guidance(v_cond, v_uncond, 4.0)), "project along D_c, not along v_c.")
-        expect(step > 0, "already the first step, which has no past, differs from APG on D: convert, project, convert back.")
-        expect(
-            not _near(kept.numpy(), plain),
-            "step 1 is right, step 2 is not: Δ in D-space is −σ Δ in v-space, and σ changes between the steps.",
-        )
-        return try_again("step 1 is right, step 2 is not: which σ belongs to the stored momentum, the old one or the new one?")
-    return correct("The coefficient is β σ_before/σ: momentum does not commute with a change of space whose factor moves.")
+        in_v = project_guidance(v_cond, v_uncond, 4.0)
+        expect(step > 0 or not _near(got, in_v), "project along D_c, not along v_c.")
+        expect(step > 0, "the first step, which has no past, differs already: convert, project, convert back.")
+        hint = "step 1 is right, step 2 is not: Δ in D-space is −σ Δ in v-space, and σ changes between steps."
+        expect(not _near(kept, plain), hint)
+        return try_again("step 1 is right, step 2 is not: which σ belongs to the stored momentum, which to the new?")
+    return correct("The coefficient is β σ_before/σ: momentum does not commute with a change of space that moves.")
 
 
 @checker(3)
@@ -92,23 +90,22 @@ def check_3(eta: float, r: float, beta: float) -> Feedback:
     lost = max(plain["accuracy"] - own["accuracy"] for _, plain, own in reports)
     if clip > CLIP_3:
         return try_again(
-            f"the clipped pixels are {clip:.0%} of CFG's excess; at most {CLIP_3:.0%} are allowed. Which part of the update burns, "
-            "and how large is ‖Δ‖ when it is largest?"
+            f"the clipped pixels are {clip:.0%} of CFG's excess; at most {CLIP_3:.0%} are allowed. Which part of the "
+            "update burns, and how large is ‖Δ‖ when it is largest?"
         )
     if lost > ACCURACY_3:
-        return try_again(f"class accuracy is {lost:.2f} below CFG's: the step across D_c has become too short. Give it room.")
-    return correct(f"clipped pixels: {clip:.0%} of CFG's excess; accuracy {-lost:+.2f} against CFG in the worst of three seeds.")
+        return try_again(f"class accuracy is {lost:.2f} below CFG's: the step across D_c has become too short.")
+    return correct(f"clipped pixels: {clip:.0%} of CFG's excess; accuracy {-lost:+.2f} against CFG in the worst seed.")
 
 
 def judge_patches(guidance: AdaptiveProjectedGuidance, seed: int) -> tuple[dict[str, float], ...]:
     """Scores of part A without guidance, with CFG and with the given guidance, at w = 10 from one noise."""
     size = SIZES["quick"]
     world = patch_world(seed, 0, size.patches_per_class)
-    noise, labels = patches.starts(Settings(seed=seed), 0, size.patch_samples)
+    noise, labels = patches.starts(seed, 0, size.patch_samples)
     with torch.inference_mode():
-        base, plain = (
-            guided(name, world.mixture, noise, patches.SIGMAS, labels, SCALE_3) for name in (methods.UNGUIDED, methods.CFG)
-        )
+        names = (methods.UNGUIDED, methods.CFG)
+        base, plain = (guided(name, world.mixture, noise, patches.SIGMAS, labels, SCALE_3) for name in names)
         own = sample(world.mixture, noise, patches.SIGMAS, labels=labels, guidance=guidance)
     return tuple(world.scores(x, labels) for x in (base, plain, own))
 

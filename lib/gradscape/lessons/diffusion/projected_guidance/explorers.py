@@ -26,13 +26,13 @@ GUIDANCE = ("w", "eta", "clip", "r", "beta")
 class Step:
     """One guided step in the plane: points and vectors (2,)."""
 
+    w: float
     d_cond: np.ndarray
     d_uncond: np.ndarray
     cfg: np.ndarray
     apg: np.ndarray
     parallel: np.ndarray  # (w - 1) times the part of the update along D_c, before eta
     orthogonal: np.ndarray
-    w: float
 
 
 def step_in_the_plane(values: Values, task: Task | None = None) -> Step:
@@ -40,51 +40,52 @@ def step_in_the_plane(values: Values, task: Task | None = None) -> Step:
     d_cond = torch.tensor([[values.cond_x, values.cond_y]], dtype=torch.float64)
     d_uncond = torch.tensor([[values.uncond_x, values.uncond_y]], dtype=torch.float64)
     parallel, orthogonal = decompose(clip_norm(d_cond - d_uncond, values.r), d_cond)
-    points = (
-        d_cond, d_uncond, cfg(d_cond, d_uncond, values.w), project_guidance(d_cond, d_uncond, values.w, values.eta, values.r),
-        (values.w - 1) * parallel, (values.w - 1) * orthogonal,
-    )
-    return Step(*(point[0].numpy() for point in points), w=values.w)
+    apg = project_guidance(d_cond, d_uncond, values.w, values.eta, values.r)
+    parts = (values.w - 1) * parallel, (values.w - 1) * orthogonal
+    points = [point[0].numpy() for point in (d_cond, d_uncond, cfg(d_cond, d_uncond, values.w), apg, *parts)]
+    return Step(values.w, *points)
 
 
 def fig_geometry(step: Step) -> Figure:
     """Arrows from D_c: CFG, APG, and the two parts of the update."""
     fig = figure(
         f"One guided step from D_c, w = {step.w:g}", axis("first coordinate of D"), axis("second coordinate of D"),
-        takeaway="The dotted circle keeps the norm of D_c: CFG leaves it along the ray from 0, projection leaves along its "
-        "tangent.",
+        takeaway="The dotted circle keeps the norm of D_c: the part along leaves it on the ray from 0, the part across "
+        "on the tangent.",
         height=480,
     )
     angle = np.linspace(0, 2 * np.pi, 73)
     ring = float(np.hypot(*step.d_cond)) * np.stack([np.cos(angle), np.sin(angle)])
     fig.add_scatter(x=ring[0], y=ring[1], mode="lines", name="norm of D_c", hoverinfo="skip",
                     line={"dash": "dot", "width": 1.2, "color": style(6)["color"]})
-    starts = {"D_u": (step.d_uncond, 7), "D_c": (step.d_cond, 0)}
-    for name, (at, i) in starts.items():
-        fig.add_scatter(x=[at[0]], y=[at[1]], mode="markers+text", name=name, text=[name], textposition="bottom center",
-                        marker={"size": 10, "color": style(i)["color"]}, showlegend=False)
-    _arrow(fig, step.d_uncond, step.d_cond, "Δ = D_c − D_u", 7)
+    _arrow(fig, step.d_cond, step.apg, "APG", 0, width=7)  # broad and below: with η = 0 the part across covers it
+    _arrow(fig, step.d_cond, step.cfg, "CFG", 1, width=4)
     _arrow(fig, step.d_cond, step.d_cond + step.parallel, "(w − 1) × part along", 4)
     _arrow(fig, step.d_cond, step.d_cond + step.orthogonal, "(w − 1) × part across", 2)
-    _arrow(fig, step.d_cond, step.cfg, "CFG", 1)
-    _arrow(fig, step.d_cond, step.apg, "APG", 0)
+    _arrow(fig, step.d_uncond, step.d_cond, "Δ = D_c − D_u", 7)
+    for name, at, spot in (("D_u", step.d_uncond, "bottom left"), ("D_c", step.d_cond, "top left")):
+        fig.add_scatter(x=[at[0]], y=[at[1]], mode="markers+text", name=name, text=[name], textposition=spot,
+                        marker={"size": 10, "color": style(7)["color"]}, showlegend=False)
     fig.update_yaxes(scaleanchor="x", scaleratio=1)
     return fig
 
 
-def _arrow(fig: Figure, start: np.ndarray, end: np.ndarray, name: str, i: int) -> None:
+def _arrow(fig: Figure, start: np.ndarray, end: np.ndarray, name: str, i: int, width: float = 2) -> None:
     looks = style(i)
     fig.add_scatter(
         x=[start[0], end[0]], y=[start[1], end[1]], mode="lines+markers", name=name,
-        line={"color": looks["color"], "dash": looks["dash"], "width": 2.5},
-        marker={"symbol": ["circle", "arrow"], "angleref": "previous", "size": [1, 13], "color": looks["color"]},
+        line={"color": looks["color"], "dash": looks["dash"], "width": width},
+        marker={"symbol": ["circle", "arrow"], "angleref": "previous", "size": [1, 10 + 1.5 * width],
+                "color": looks["color"]},
     )
 
 
 def explorer_geometry(settings: Settings) -> Explorer:
     """Move D_c and D_u in the plane and watch CFG and APG (live)."""
+
+
     def coordinate(name: str, default: float, symbol: str) -> Control:
-        return Control(name, lo=-2, hi=2, default=default, symbol=symbol, about=f"{symbol} in the plane")
+        return Control(name, lo=-2, hi=2, default=default, symbol=symbol, about=f"{symbol} coordinate")
 
     controls = [
         coordinate("cond_x", 1.4, "D_c, first"), coordinate("cond_y", 0.6, "D_c, second"),
@@ -100,7 +101,9 @@ def explorer_geometry(settings: Settings) -> Explorer:
         "only across": {"cond_x": 1.0, "cond_y": 0.5, "uncond_x": 1.2, "uncond_y": 0.1},
         "CFG lowers contrast": {"cond_x": 0.8, "cond_y": 0.8, "uncond_x": 1.1, "uncond_y": 0.9, "w": 3.0},
     }
-    return explore(step_in_the_plane, redraw(fig_geometry), controls, settings=settings, name="geometry", presets=presets)
+    return explore(
+        step_in_the_plane, redraw(fig_geometry), controls, settings=settings, name="geometry", presets=presets
+    )
 
 
 def compute_patches(values: Values, task: Task) -> PatchComparison:
@@ -117,8 +120,8 @@ def explorer_patches(settings: Settings) -> Explorer:
         "radius too large": {"w": 10.0, "eta": 0.0, "clip": True, "r": 10.0, "beta": 0.0},
     }
     return explore(
-        compute_patches, redraw(fig_patch_explorer), [field(name) for name in GUIDANCE], settings=settings, name="patches",
-        mode="quick", presets=presets,
+        compute_patches, redraw(fig_patch_explorer), [field(name) for name in GUIDANCE], settings=settings,
+        name="patches", mode="quick", presets=presets,
     )
 
 

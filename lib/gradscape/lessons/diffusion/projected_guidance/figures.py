@@ -1,7 +1,7 @@
 """Figures of the lesson: each takes an experiment's result and returns a figure."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,16 +16,20 @@ from gradscape.diffusion.projected_guidance.patches import PHOTOS
 from gradscape.results import Table
 from gradscape.stats import Grid
 from gradscape.workbench import Figure, add_bars, add_line, axis, figure, image_grid, mark_y, panels
+from gradscape.workbench.figures import Axis
 
 SHORT = {
     m.UNGUIDED: "none", m.CFG: "CFG", m.ORTHOGONAL: "across only", m.PARALLEL: "along only", m.APG_PATCHES: "APG",
 }
 GARMENT_SHORT = {
-    m.UNGUIDED: "none", m.CFG: "CFG", m.ORTHOGONAL: "η = 0", m.RADIUS_ONLY: "η = 0, r", m.MOMENTUM_ONLY: "η = 0, β",
-    m.APG_PATCHES: "η = 0, r, β", m.APG_GARMENTS: "APG, β = −.75", m.PARALLEL: "along only", m.NOISE_SPACE: "η = 0 on ε",
+    m.UNGUIDED: "none", m.CFG: "CFG", m.ORTHOGONAL: "η = 0", m.RADIUS_ONLY: "η = 0, r",
+    m.MOMENTUM_ONLY: "η = 0, β",
+    m.APG_PATCHES: "η = 0, r, β", m.APG_GARMENTS: "APG, β = −.75", m.PARALLEL: "along only",
+    m.NOISE_SPACE: "η = 0 on ε",
 }
 PHOTO_NAMES = ("astronaut", "cat", "coffee", "tissue", "rocket", "retina", "temple", "flower")
 assert len(PHOTO_NAMES) == len(PHOTOS)
+BETWEEN, BELOW = 80, 190  # pixels between images and the panels below them, and their height
 ROWS = {m.UNGUIDED: "no guidance", m.CFG: "CFG", PatchComparison.OWN: "yours"}
 
 
@@ -36,8 +40,8 @@ def fig_parts(grid: Grid) -> Figure:
         ["norm", "class accuracy"],
         [axis("what is added to D_c"), axis("what is added to D_c")],
         [axis("excess over no guidance", "L2 norm"), axis("gain over no guidance")],
-        takeaway="The part along D_c makes nearly all of the extra norm and adds nothing to the class; the part across it does "
-        "the reverse.",
+        takeaway="The part along D_c makes nearly all of the extra norm and adds nothing to the class; the part across "
+        "does the reverse.",
         showlegend=False,
     )
     _bars(fig, grid, "norm", (m.CFG, m.PARALLEL, m.ORTHOGONAL, m.APG_PATCHES), 0)
@@ -71,7 +75,7 @@ def fig_norms(result: PatchComparison) -> Figure:
         "How large the update is while sampling",
         axis("noise level σ, falling", log=True, range=(float(result.sigmas[0]), float(result.sigmas[-1]))),
         axis("norm, mean over samples"),
-        takeaway="The update is largest while the noise is: a radius far above this curve does nothing.",
+        takeaway="The update is largest while the noise is; a radius far above this curve does nothing.",
     )
     _norm_lines(fig, result, 0)
     return fig
@@ -81,12 +85,13 @@ def fig_momentum(betas: Sequence[float] = (-0.5, -0.75), steps: int = 9) -> Figu
     """What negative momentum does to a constant and to an alternating update."""
     fig = figure(
         "Negative momentum shrinks what stays and amplifies what turns", axis("evaluation k"), axis("|M_k| / |Δ|"),
-        takeaway="A constant update falls to 1/(1 − β) of itself, one that changes sign at every step grows to 1/(1 + β).",
+        takeaway="A constant update falls to 1/(1 − β) of itself, one that turns at every step grows to 1/(1 + β).",
     )
     for i, beta in enumerate(betas):
         for turn, word in ((1, "constant"), (-1, "alternating")):
             buffer = MomentumBuffer(beta)
-            factors = [abs(float(buffer.update(torch.tensor([[float(turn) ** k]])))) for k in range(steps)]
+            updates = (torch.tensor([[float(turn) ** k]]) for k in range(steps))
+            factors = [abs(float(buffer.update(update))) for update in updates]
             add_line(fig, np.arange(steps), factors, f"β = {beta:g}, {word}", 2 * i + (turn < 0))
     return fig
 
@@ -97,9 +102,9 @@ def fig_garments(grid: Grid) -> Figure:
         f"A trained model at w = {GARMENT_SCALE:g}, switch by switch",
         ["Fréchet distance of 24 pixel components", "precision and recall", "overshoot"],
         [axis("")] * 3,
-        [axis("FD"), axis("share"), axis("mean max(|x| − 1, 0)")],
-        takeaway="η = 0 alone cures the overshoot but not the distance; momentum brings that down. On ε the projection does "
-        "little.",
+        [axis("FD"), axis("share", range=(0, 1.05)), axis("mean max(|x| − 1, 0)")],
+        takeaway="η = 0 alone removes overshoot but not the distance; momentum brings that down. On ε the projection "
+        "does little.",
         height=430,
         legend={"orientation": "h", "x": 0.36, "y": 1.0, "yanchor": "top"},
     )
@@ -142,9 +147,9 @@ def fig_cost(cost: Cost) -> Figure:
     """G5: arithmetic of one guided evaluation."""
     names = list(cost.operations)
     fig = figure(
-        "What guidance costs", axis("one evaluation of the batch"), axis("operations", log=True),
-        takeaway=f"APG adds {cost.operations['APG'] / cost.operations['network pair']:.1%} to the arithmetic of the two network "
-        "calls that any guidance needs.",
+        "What guidance costs", axis("one evaluation of the batch"), axis("operations", log=True, range=(1e4, 2e9)),
+        takeaway=f"APG adds {cost.operations['APG'] / cost.operations['network pair']:.1%} to the arithmetic of the "
+        "two network calls that any guidance needs.",
         showlegend=False, height=300,
     )
     add_bars(fig, names, [cost.operations[name] for name in names], "operations", 0)
@@ -155,12 +160,12 @@ def fig_patch_explorer(result: PatchComparison) -> Figure:
     """The patches explorer: images, what changed in numbers, and the norms along the trajectory."""
     fig = _under_images(
         _patch_images(result, "Your guidance beside CFG, from the same noise"),
-        ["against no guidance", "norms along the trajectory"],
+        ["norm (1: unguided) and shares", "norms along the trajectory"],
         [axis(""), axis("noise level σ, falling", log=True, range=(float(result.sigmas[0]), float(result.sigmas[-1])))],
-        [axis("value"), axis("norm, mean over samples")],
+        [axis("ratio or share"), axis("norm, mean over samples")],
     )
     base = result.scores[m.UNGUIDED]["norm"]
-    labels = ["norm / unguided", "saturation", "clipped share", "class accuracy"]
+    labels = ["norm", "saturation", "clipped", "accuracy"]
     for i, (name, title) in enumerate(ROWS.items()):
         scores = result.scores[name]
         values = [scores["norm"] / base, scores["saturation"], scores["clip"], scores["accuracy"]]
@@ -193,7 +198,10 @@ def _bars(fig: Figure, grid: Grid, metric: str, names: Sequence[str], panel: int
 
 
 def _norm_lines(fig: Figure, result: PatchComparison, panel: int) -> None:
-    names = {"delta": "‖Δ‖", "update": "after momentum and clipping", "parallel": "its part along", "orthogonal": "its part across"}
+    names = {
+        "delta": "‖Δ‖", "update": "after momentum and clipping", "parallel": "its part along",
+        "orthogonal": "its part across",
+    }
     for i, (part, name) in enumerate(names.items()):
         add_line(fig, result.sigmas, result.norms[part], name, i, panel=panel)
     if result.radius:
@@ -215,24 +223,29 @@ def _garment_images(result: GarmentComparison, title: str) -> Figure:
 
 
 def _tiles(images: Tensor, classes: int) -> Tensor:
-    """Put the first four images of each class, which go round the classes, into one 2 x 2 tile: (classes, C, 2H, 2W)."""
+    """Put the first four images of each class (images go round the classes) into a 2 x 2 tile: (classes, C, 2H, 2W)."""
     channels, height, width = images.shape[1:]
     four = images[: 4 * classes].view(2, 2, classes, channels, height, width)
     return four.permute(2, 3, 0, 4, 1, 5).reshape(classes, channels, 2 * height, 2 * width)
 
 
 def _under_images(
-    sheet: Figure, titles: Sequence[str], x: Sequence[Mapping[str, object]], y: Sequence[Mapping[str, object]]
+    sheet: Figure, titles: Sequence[str], x: Sequence[Axis], y: Sequence[Axis]
 ) -> Figure:
     """A sheet of images on top and two panels below it (panels 1 and 2)."""
-    fig = panels(sheet.layout.title.text, ["", *titles], [axis(""), *x], [axis(""), *y], height=760)  # type: ignore[list-item]
+    top, bottom = sheet.layout.margin.t, 100
+    images = sheet.layout.height - top - sheet.layout.margin.b  # pixels, as are all of these
+    area = images + BETWEEN + BELOW
+    low = BELOW / area
+    fig = panels(sheet.layout.title.text, ["", *titles], [axis(""), *x], [axis(""), *y])
     fig.update_layout(
         xaxis=sheet.layout.xaxis.to_plotly_json() | {"domain": [0, 1], "anchor": "y"},
-        yaxis=sheet.layout.yaxis.to_plotly_json() | {"domain": [0.44, 1], "anchor": "x"},
-        xaxis2_domain=[0, 0.42], xaxis3_domain=[0.56, 1], yaxis2_domain=[0, 0.29], yaxis3_domain=[0, 0.29],
-        legend={"orientation": "h", "y": -0.12, "yanchor": "top", "x": 0}, margin={"t": sheet.layout.margin.t},
+        yaxis=sheet.layout.yaxis.to_plotly_json() | {"domain": [1 - images / area, 1], "anchor": "x"},
+        xaxis2_domain=[0, 0.42], xaxis3_domain=[0.56, 1], yaxis2_domain=[0, low], yaxis3_domain=[0, low],
+        legend={"orientation": "h", "y": -50 / area, "yanchor": "top", "x": 0},
+        margin={"t": top, "b": bottom}, height=top + area + bottom,
     )
-    for note, title in zip(fig.layout.annotations, titles, strict=True):
-        note.update(x=0.21 if title == titles[0] else 0.78, y=0.3)
+    for note, middle in zip(fig.layout.annotations, (0.21, 0.78), strict=True):
+        note.update(x=middle, y=low)
     fig.add_trace(go.Image(sheet.data[0].to_plotly_json()))
     return fig

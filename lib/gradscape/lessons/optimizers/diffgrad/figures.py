@@ -141,8 +141,8 @@ def fig_regret(result: Games) -> go.Figure:
     fig = panels(
         "Two online games on [−1, 1]", ["C once in 3 rounds: regret of diffGrad", "1010 once in 101 rounds: point x"],
         [axis("rounds T", log=True) for _ in range(2)], [axis("R(T)/T"), axis("point x", range=(-1.1, 1.1))],
-        takeaway="Left: the average regret goes to 2(C − 2)/3, not to 0, so the theorem cannot hold. Right, where x = −1 "
-                 "is best: friction turns diffGrad the right way and Adam stays wrong.",
+        takeaway="Left: the average regret goes to 2(C − 2)/3, not to 0, so the theorem cannot hold. Right, where x = "
+                 "−1 is best: friction turns diffGrad the right way and Adam stays wrong.",
     )
     for i, strike in enumerate(STRIKES):
         add_line(fig, result.t, result.average[DIFFGRAD, :, i], f"C = {strike:g}", i + 3)
