@@ -1,7 +1,8 @@
 """Distributed gradients: stragglers, compression and error feedback, in a simulator and between real processes.
 
-Shared by the lessons: ``workers`` (delays, stragglers, the master's clock, bits on the wire) and ``real`` (processes
-that talk over loopback).
+Shared by the lessons: ``workers`` (delays, stragglers, the master's clock, bits on the wire), ``real`` (processes
+that talk over loopback), ``compressors`` and ``feedback`` (what a client sends and what it remembers), ``wire``
+(compressed methods between processes).
 """
 from __future__ import annotations
 
@@ -16,8 +17,13 @@ _NAMES = {
     "BurstyModel": "gradient_coding", "GC": "gradient_coding", "GradientCode": "gradient_coding",
     "MSGC": "gradient_coding", "NoCoding": "gradient_coding", "SRSGC": "gradient_coding",
     "train_sequence": "gradient_coding",
+    "Compressor": "compressors", "Dither": "compressors", "Identity": "compressors", "NaturalRound": "compressors",
+    "Quantize": "compressors", "RandK": "compressors", "ScaledSign": "compressors", "TopK": "compressors",
+    "ec_step": "feedback", "ef21_step": "feedback", "Exchange": "wire", "exchange": "wire",
+    "nonconvex_least_squares": "error_feedback", "nonconvex_logistic": "error_feedback",
+    "step_size": "error_feedback", "weighted_mean_smoothness": "error_feedback", "xi": "error_feedback",
 }
-_MODULES = ("gradient_coding", "real", "workers")
+_MODULES = ("compressors", "error_feedback", "feedback", "gradient_coding", "real", "wire", "workers")
 
 
 def __getattr__(name: str) -> Any:

@@ -78,7 +78,7 @@ class Batches:
 
     def compact(self, mask: Tensor) -> None:
         """Keep only the members where ``mask`` (M,) is true; their streams go on undisturbed."""
-        keep = mask.nonzero().squeeze(1)
+        keep = mask.nonzero().squeeze(1).cpu()
         self.generators = [self.generators[i] for i in keep.tolist()]
         self.population, self._buffer = self.population[keep], self._buffer[keep]
 

@@ -258,7 +258,7 @@ class StackedMLP:
         """
         if mask.dtype != torch.bool or mask.shape != (self.members,) or not bool(mask.any()):
             raise ValueError(f"mask: must be a boolean tensor ({self.members},) with a true entry, got {mask!r}")
-        keep = mask.nonzero().squeeze(1)
+        keep = mask.nonzero().squeeze(1).cpu()
         if len(keep) < self.members:
             self.params = {name: value.index_select(0, keep.to(value.device)) for name, value in self.params.items()}
             self.generators = [self.generators[i] for i in keep.tolist()]

@@ -36,8 +36,8 @@ POOL, TEST = 1100, 697  # digits from which training subsets are drawn, and the 
 EDGE_LOG2 = -3.5  # log2 of the largest stable temperature at alpha = 1, from pilots at D = 1, 2, 3
 CHANGE_AT_TC = 0.08  # relative weight change that marks T_c (N3)
 CAP_PER_POINT = 80  # steps per training point after which a run is given up
-EDGE_ALPHAS = tuple(2.0**k for k in (-13, -10, -7, -4))
 EDGE_POINTS = 96
+DEPTHS = (1, 2, 3)
 LOWEST_EDGE = 2.0**-16
 BATCHES = (4, 8, 16, 64, 256)
 PHASE_STEPS = 4000
@@ -65,13 +65,13 @@ def run_cells(
 
     Replicate r has its own initial weights, batches and training subset, the same in every cell: cells are paired.
     """
-    data = parity_data(dataset, settings.seed)
+    x, y, test_x, test_y = (part.to(settings.device) for part in parity_data(dataset, settings.seed))
     members = [replicate_seed(settings.seed, r) for r in range(seeds)]
-    orders = torch.stack([torch.randperm(len(data[0]), generator=generator(member, 1)) for member in members])
-    net = MeanFieldMLP(data[0].shape[1], WIDTH, depth, act)
+    orders = torch.stack([torch.randperm(len(x), generator=generator(member, 1)) for member in members])
+    net = MeanFieldMLP(x.shape[1], WIDTH, depth, act)
     alpha, T = torch.tensor(cells, dtype=torch.float64).T
     runs = train_grid(
-        *data, net, alpha.repeat_interleave(seeds), T.repeat_interleave(seeds), members * len(cells),
+        x, y, test_x, test_y, net, alpha.repeat_interleave(seeds), T.repeat_interleave(seeds), members * len(cells),
         orders[:, :P].repeat(len(cells), 1), batch=batch, max_steps=max_steps, marks=marks, progress=progress,
     )
     return runs.view(len(cells), seeds)
@@ -149,18 +149,18 @@ def stability_edges(settings: Settings, *, progress: Progress = None) -> Edges:
 
 @cached
 def _stability_edges(settings: Settings, *, progress: Progress = None) -> Edges:
-    depths, rows = (1, 2, 3), []
-    for depth in depths:
-        rows.append(_edges_of(settings, depth))
+    alphas, rows = [2.0**-octaves for octaves in settings.size.edge_octaves], []
+    for depth in DEPTHS:
+        rows.append(_edges_of(settings, depth, alphas))
         if progress is not None:
-            progress(len(rows), len(depths))
-    return Edges(depths, np.array(EDGE_ALPHAS), np.stack(rows))
+            progress(len(rows), len(DEPTHS))
+    return Edges(DEPTHS, np.array(alphas), np.stack(rows))
 
 
-def _edges_of(settings: Settings, depth: int) -> Array:
+def _edges_of(settings: Settings, depth: int, alphas: Sequence[float]) -> Array:
     """Halve T from 1 until half of the seeds fit, then try half an octave above, for each alpha on its own."""
-    edge = dict.fromkeys(EDGE_ALPHAS, math.nan)
-    T, waiting = 1.0, list(EDGE_ALPHAS)
+    edge = dict.fromkeys(alphas, math.nan)
+    T, waiting = 1.0, list(alphas)
     while waiting and T >= LOWEST_EDGE:
         fits = _half_fit(settings, depth, [(alpha, T) for alpha in waiting])
         edge.update((alpha, T) for alpha, fit in zip(waiting, fits, strict=True) if fit)
@@ -168,7 +168,7 @@ def _edges_of(settings: Settings, depth: int) -> Array:
     finer = [(alpha, math.sqrt(2) * T) for alpha, T in edge.items() if T < 1]
     fits = _half_fit(settings, depth, finer)
     edge.update(cell for cell, fit in zip(finer, fits, strict=True) if fit)
-    return np.array([edge[alpha] for alpha in EDGE_ALPHAS])
+    return np.array([edge[alpha] for alpha in alphas])
 
 
 def _half_fit(settings: Settings, depth: int, cells: Sequence[tuple[float, float]]) -> list[bool]:
@@ -217,8 +217,8 @@ def _noise_benefit(settings: Settings, *, progress: Progress = None) -> NoiseBen
     high = np.array([edge_temperature(alpha[0], 2) / 2, edge_temperature(1.0, 2), edge_temperature(LAZY, 2)])
     T = np.stack([high / 16, high], 1)
     cells = [(a, float(t)) for a, row in zip(alpha, T, strict=True) for t in row]
-    runs = run_cells(settings, cells, settings.size.paired_seeds, P=128, depth=2, act="gelu",
-                     max_steps=CAP_PER_POINT * 128, progress=progress)
+    runs = run_cells(settings, cells, settings.size.paired_seeds, P=settings.size.paired_points, depth=2, act="gelu",
+                     max_steps=CAP_PER_POINT * settings.size.paired_points, progress=progress)
     grid = runs.view(3, 2, settings.size.paired_seeds)
     return NoiseBenefit(names, np.array(alpha), T, grid.test_error.numpy(), grid.fitted.numpy())
 
@@ -266,10 +266,10 @@ def batch_scan(settings: Settings, *, progress: Progress = None) -> BatchScan:
 
 @cached
 def _batch_scan(settings: Settings, *, progress: Progress = None) -> BatchScan:
-    T, parts = 2.0**-7, []
+    T, P, parts = 2.0**-7, settings.size.batch_points, []
     for batch in BATCHES:
-        parts.append(run_cells(settings, [(LAZY, T)], settings.size.batch_seeds, P=512, depth=1, act="relu",
-                               max_steps=CAP_PER_POINT * 512, batch=batch))
+        parts.append(run_cells(settings, [(LAZY, T)], settings.size.batch_seeds, P=P, depth=1, act="relu",
+                               max_steps=CAP_PER_POINT * P, batch=batch))
         if progress is not None:
             progress(len(parts), len(BATCHES))
     table = {name: np.concatenate([_fitted_only(part, name) for part in parts]) for name in ("t_star", "rel_change")}

@@ -51,9 +51,11 @@ class MeanFieldMLP(nn.Module):
             a = self.gain * phi(a @ getattr(self, f"weight{layer}") / math.sqrt(self.sizes[layer]))
         return (a @ getattr(self, f"weight{self.hidden_layers}")).squeeze(-1) / self.width
 
-    def stack(self, seeds: Sequence[int], *, dtype: torch.dtype = torch.float32) -> StackedMLP:
+    def stack(
+        self, seeds: Sequence[int], *, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+    ) -> StackedMLP:
         """Networks of this architecture, member m drawn from ``seeds[m]``."""
         return StackedMLP(
             self.sizes, len(seeds), act=self.act, param="mean_field", gain=self.gain, bias=False, generators=seeds,
-            dtype=dtype,
+            dtype=dtype, device=device,
         )

@@ -27,9 +27,12 @@ class Sizes:
     phase_seeds: int = 3  # seeds per cell
     edge_seeds: int = 4  # seeds per temperature when looking for the stability edge (N4)
     edge_steps: int = 600  # steps within which half of them must fit
+    edge_octaves: tuple[int, ...] = (13, 10, 7, 4)  # octaves of its output scales below 1
     paired_seeds: int = 24  # paired seeds of the noise benefit (N5)
+    paired_points: int = 128  # and its training points
     lazy_paired_seeds: int = 16  # paired seeds of the counter-example
     batch_seeds: int = 12  # seeds per batch size (N6)
+    batch_points: int = 512  # and its training points
     point_seeds: int = 8  # seeds of one point
 
 
@@ -38,8 +41,8 @@ SIZES = {
     "smoke": Sizes(
         temperatures=3, perceptron_runs=3, chi0_sizes=(64, 128), chi1_sizes=(128, 256), chi3_sizes=(256, 512),
         chi_runs=(2, 2, 2), lazy_sizes=(64, 128), lazy_per_octave=0.25, lazy_seeds=1, phase_step=10.0,
-        phase_per_octave=0.4, phase_seeds=1, edge_seeds=1, edge_steps=150, paired_seeds=2, lazy_paired_seeds=2,
-        batch_seeds=1, point_seeds=2,
+        phase_per_octave=0.4, phase_seeds=1, edge_seeds=1, edge_steps=200, edge_octaves=(6, 4), paired_seeds=2,
+        paired_points=64, lazy_paired_seeds=2, batch_seeds=1, batch_points=256, point_seeds=2,
     ),
     "quick": QUICK,
     "full": replace(

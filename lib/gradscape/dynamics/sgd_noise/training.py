@@ -86,8 +86,8 @@ def train_grid(
 
     Raises ``ValueError`` for shapes that do not match, labels that are not ±1 or an alpha beyond float32's reach.
     """
-    alpha, T = torch.as_tensor(alpha, dtype=torch.float64), torch.as_tensor(T, dtype=torch.float64)
-    seeds = [int(seed) for seed in seeds]
+    alpha, T = (torch.as_tensor(value, dtype=torch.float64, device=inputs.device) for value in (alpha, T))
+    seeds, subsets = [int(seed) for seed in seeds], subsets.to(inputs.device)
     pool = _Pool(inputs, labels, test_inputs, test_labels)
     _check(pool, alpha, T, len(seeds), subsets)
     one_of("check", check, ("streak", "every"))
@@ -133,12 +133,14 @@ class _Runs:
     def __init__(
         self, pool: _Pool, net: MeanFieldMLP, alpha: Tensor, lr: Tensor, seeds: list[int], subsets: Tensor, batch: int
     ) -> None:
-        self.pool, self.stack = pool, net.stack(seeds, dtype=pool.inputs.dtype)
+        self.pool, self.device = pool, pool.inputs.device
+        self.stack = net.stack(seeds, dtype=pool.inputs.dtype, device=self.device)
         self.batches = Batches(subsets.shape[1], batch, self.stack.generators)
         self.start = {name: value.clone() for name, value in self.stack.params.items()}
-        never = torch.zeros(len(seeds), dtype=torch.long)
+        never = torch.zeros(len(seeds), dtype=torch.long, device=self.device)
         self.rows = {
-            "run": torch.arange(len(seeds)), "lr": lr, "alpha": alpha.to(pool.inputs).view(-1, 1), "subset": subsets,
+            "run": torch.arange(len(seeds), device=self.device), "lr": lr, "subset": subsets,
+            "alpha": alpha.to(pool.inputs).view(-1, 1),
             "size": _norm(self.start), "limit": DIVERGED * (alpha ** (-1 / self.stack.layers)).clamp_min(1),
             "step_scale": (lr / batch).to(pool.inputs).view(-1, 1), "streak": never, "moved": never.clone(),
             "origin": self.stack.forward(pool.inputs).squeeze(-1).gather(1, subsets),
@@ -147,7 +149,7 @@ class _Runs:
 
     def advance(self, step: int) -> None:
         """One SGD step of every run; a batch without unfitted points moves nothing."""
-        rows, index = self.rows, self.batches.draw()
+        rows, index = self.rows, self.batches.draw().to(self.device)
         where = rows["subset"].gather(1, index)
         outputs, tape = self.stack.record(_rows_of(self.pool.inputs, where))
         F = outputs.squeeze(-1) - rows["origin"].gather(1, index)
@@ -219,30 +221,32 @@ class _Outcome:
 
     def mark(self, runs: _Runs, step: int) -> None:
         """Note test error and relative change of the runs that train."""
-        self.curves[:, runs.rows["run"], self.places[step]] = torch.stack([runs.test_error(), runs.change()])
+        now = torch.stack([runs.test_error(), runs.change()])
+        self.curves[:, runs.rows["run"].cpu(), self.places[step]] = now.cpu()
 
     def close(
         self, runs: _Runs, ended: Tensor, fitted: Tensor, diverged: Tensor, step: int, keep_weights: bool
     ) -> None:
         """Take down what the ended runs reached."""
         chosen, rows = ended.nonzero().squeeze(1), runs.rows
-        where, margins = rows["run"][chosen], runs.margins(chosen)
+        where, margins = rows["run"][chosen].cpu(), runs.margins(chosen)
         found = {
             "t_star": (rows["lr"] * rows["moved"])[chosen], "rel_change": runs.change()[chosen],
             "test_error": runs.test_error()[chosen], "train_error": (~(margins > 0)).double().mean(1),
             "margin": margins.amin(1).double(),
         }
+        found = {name: value.cpu() for name, value in found.items()}
         for name, value in found.items():
             self.values[name][where] = value
-        self.steps[where] = torch.where(fitted, rows["moved"], step)[chosen]
-        self.fitted[where], self.diverged[where] = fitted[chosen], diverged[chosen]
+        self.steps[where] = torch.where(fitted, rows["moved"], step)[chosen].cpu()
+        self.fitted[where], self.diverged[where] = fitted[chosen].cpu(), diverged[chosen].cpu()
         later = (self.marks > step).nonzero().squeeze(1)
         final = torch.stack([found["test_error"], found["rel_change"]])
         self.curves[:, where.unsqueeze(1), later] = final.unsqueeze(-1)
         self.done += len(chosen)
         for name, value in runs.stack.params.items() if keep_weights else ():
             kept = self.weights.setdefault(name, torch.zeros(len(self.steps), *value.shape[1:], dtype=value.dtype))
-            kept[where] = value[chosen]
+            kept[where] = value[chosen].cpu()
 
     def result(self) -> GridRuns:
         """Everything, frozen."""
