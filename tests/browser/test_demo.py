@@ -123,3 +123,16 @@ def test_pictures_hide_behind_live_views_and_return_when_reopened(notebook: Any,
     # JupyterLab draws stored figures from the picture that it saved with them
     again.page.locator(".jp-OutputArea-output img:visible, .js-plotly-plot:visible").nth(3).wait_for(timeout=20_000)
     assert not again.page.get_by_text("model not found").first.is_visible()
+
+
+@pytest.mark.slow
+def test_explorers_answer_on_a_slow_machine_too(opened: Any, lab: Lab) -> None:
+    demo.write(lab.root / "slow.ipynb")
+    page = opened("slow.ipynb")
+    page.slow_down(8)  # beyond the two seconds that anywidget allows
+    page.run_all()
+    for explorer in page.explorers(4, 120)[:2]:
+        before = explorer.drawn()
+        explorer.press(explorer.controls().first, "Home")
+        assert explorer.await_change(before, 60)
+        assert explorer.text_box("T").input_value() == "0.0078125"

@@ -14,6 +14,8 @@ import plotly
 import plotly.graph_objects as go
 import traitlets
 
+from gradscape.workbench.reliable import RELIABLE, Reliable
+
 _BUNDLE = Path(plotly.__file__).parent / "package_data" / "widgetbundle.js"
 _SHARED = f"globalThis.gradscapePlotly_{plotly.__version__.replace('.', '_').replace('-', '_')}"
 _carrier: PlotlyCode | None = None
@@ -32,10 +34,10 @@ export default {{
     code = traitlets.Unicode().tag(sync=True)
 
 
-class LiveFigure(go.FigureWidget):
+class LiveFigure(Reliable, go.FigureWidget):
     """``go.FigureWidget`` with the shared code; everything else is plotly's."""
 
-    _esm = f"""
+    _esm = f"""{RELIABLE}
 async function shared() {{
   while (!{_SHARED}) await new Promise((resolve) => setTimeout(resolve, 20));
   return {_SHARED};
@@ -46,7 +48,11 @@ export default () => {{
     initialize({{ model }}) {{
       ready = shared().then((module) => {{ inner = module.default(); inner.initialize({{ model }}); }});
     }},
-    async render(context) {{ await ready; return inner.render(context); }},
+    async render(context) {{
+      await ready;
+      await reliable(context.model);
+      return inner.render(context);
+    }},
   }};
 }};
 """

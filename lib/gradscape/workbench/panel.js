@@ -236,8 +236,9 @@ function keepKeys(event) {
 }
 
 export default {
-  render: (context) => {
+  render: async (context) => {
     context.el.addEventListener("keydown", keepKeys);
+    await reliable(context.model);
     return views[context.model.get("kind")](context);
   },
 };

@@ -9,15 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
+
+from gradscape.workbench.reliable import RELIABLE, Reliable
 
 _HERE = Path(__file__).parent
 _CSS = (_HERE / "panel.css").read_text(encoding="utf-8")
-_JS = (_HERE / "panel.js").read_text(encoding="utf-8")
+_JS = RELIABLE + (_HERE / "panel.js").read_text(encoding="utf-8")
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(Reliable):
     """One of the small views in ``panel.js``: ``kind`` is ``controls``, ``notes``, ``predict`` or ``reveal``."""
 
     _esm = _JS

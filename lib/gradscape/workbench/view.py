@@ -71,6 +71,7 @@ class View:
                 self.push()
             elif kind == "drawn" and self._changed:
                 explorer.refresh()
+                self.push()
             elif kind in ("reset", "run", "cancel"):
                 {"reset": explorer.reset, "run": explorer.run, "cancel": explorer.cancel}[kind]()
         finally:
