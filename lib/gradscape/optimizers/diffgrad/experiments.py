@@ -1,6 +1,7 @@
 """The lesson's experiments: pure functions to frozen results, cached per process (arXiv 1909.11015, Secs. IV-VI)."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from gradscape.optimizers.diffgrad.settings import Settings
 NAMES = ("adam", "half", "diffgrad")  # the order of every axis over optimizers
 PAPER_LR = 1e-3  # the one learning rate of Table I
 LRS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # the grid of claims D5 and D6
-SCALES = (1e-2, 1.0, 1e2, 1e4, 1e6)  # the loss scales of D7
+SCALES = (1e-2, 1.0, 1e2, 1e4, 1e6)  # the loss scales c of D7
 BASIN_LRS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3)  # the learning rates of D3
 BASIN_STARTS = (-2.0, -0.5)
 STRIKES = (3.0, 5.0, 11.0)  # C of D8 (a)
@@ -77,46 +78,72 @@ def basins(
 
 @dataclass(frozen=True)
 class Grid:
-    """Paired MLP runs, S seeds: ``accuracy`` (S, 3, L) at ``LRS``; at the paper's rate and ``SCALES``,
-    ``scaled_accuracy`` (S, 3, C) and ``distance`` (S, 2, C) of diffGrad to half and to Adam; mean ``losses`` (3, L, K)
-    at ``steps`` (K,).
+    """Paired MLP runs, S seeds: ``accuracy`` (S, 2, L) of Adam and diffGrad at ``LRS``; at the paper's rate, ``half``
+    (S,), the accuracy of Adam at half of it, and ``distance`` (S, 2) of diffGrad to half and to Adam.
     """
 
     accuracy: Array
-    scaled_accuracy: Array
+    half: Array
     distance: Array
-    losses: Array
-    steps: Array
 
     @property
     def best(self) -> Array:
-        """Each seed's best accuracy over the grid (S, 3), chosen on the test images, for all three alike."""
+        """Each seed's best accuracy over the grid (S, 2), chosen on the test images, for both alike."""
         return self.accuracy.max(2)
 
 
 @cached
 def grid(settings: Settings, progress: Progress | None = None) -> Grid:
-    """All learning rates and loss scales of D4-D7, one stack of 27 networks a seed."""
-    members = [Member(name, lr) for lr in LRS for name in NAMES]
-    members += [Member(name, PAPER_LR, c) for c in SCALES if c != 1.0 for name in NAMES]
+    """Adam and diffGrad at five learning rates, one stack of 11 networks a seed (D4, D5, D6)."""
+    names = ("adam", "diffgrad")
+    members = [Member(name, lr) for name in names for lr in LRS] + [Member("half", PAPER_LR)]
+    accuracy, half, distance = [], [], []
+    for run in _replicates(settings, members, settings.size.seeds, progress):
+        accuracy.append([[_share(run, name, lr) for lr in LRS] for name in names])
+        half.append(_share(run, "half", PAPER_LR))
+        distance.append([run.distance(PAPER_LR, 1.0, name) for name in ("half", "adam")])
+    return Grid(np.array(accuracy), np.array(half), np.array(distance))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """diffGrad against its two limits, N seeds: ``half`` (N, L), accuracy of Adam at half of ``LRS``; at the paper's
+    rate and ``SCALES``, ``adam`` (N, C), its accuracy, and ``distance`` (N, 2, C) of diffGrad to half and to Adam.
+    """
+
+    half: Array
+    adam: Array
+    distance: Array
+
+
+@cached
+def limits(settings: Settings, progress: Progress | None = None) -> Limits:
+    """Other loss scales, and half of the other learning rates; what diffGrad does at scale 1 is in `grid`."""
+    members = [Member(name, PAPER_LR, c) for c in SCALES if c != 1.0 for name in NAMES]
+    members += [Member("adam", PAPER_LR)] + [Member("half", lr) for lr in LRS if lr != PAPER_LR]
+    known, half, adam, distance = grid(settings), [], [], []
+    for r, run in enumerate(_replicates(settings, members, settings.size.scale_seeds, progress)):
+        half.append([known.half[r] if lr == PAPER_LR else _share(run, "half", lr) for lr in LRS])
+        adam.append([_share(run, "adam", PAPER_LR, c) for c in SCALES])
+        distance.append([
+            [known.distance[r, k] if c == 1.0 else run.distance(PAPER_LR, c, name) for c in SCALES]
+            for k, name in enumerate(("half", "adam"))
+        ])
+    return Limits(np.array(half), np.array(adam), np.array(distance))
+
+
+def _replicates(settings: Settings, members: list[Member], count: int, progress: Progress | None) -> Iterator[Trained]:
+    """One stack a seed, all members of it from the same start and with the same batches."""
     data, test = _flat_images(settings)
-    runs = []
-    for r in range(settings.size.seeds):
-        run = train_mlp(
+    for r in range(count):
+        yield train_mlp(
             data, test, members, seed=replicate_seed(settings.seed, r), epochs=settings.size.epochs,
-            progress=_part(progress, r, settings.size.seeds),
+            progress=_part(progress, r, count),
         )
-        runs.append(_summary(run))
-    accuracy, scaled, distance, losses = (np.stack(parts) for parts in zip(*runs, strict=True))
-    return Grid(accuracy, scaled, distance, losses.mean(0), run.steps.numpy())
 
 
-def _summary(run: Trained) -> tuple[Array, Array, Array, Array]:
-    accuracy = run.accuracy.double().numpy()
-    by_lr = [[run.index(name, lr) for lr in LRS] for name in NAMES]
-    by_scale = [[run.index(name, PAPER_LR, c) for c in SCALES] for name in NAMES]
-    distance = np.array([[run.distance(PAPER_LR, c, name) for c in SCALES] for name in ("half", "adam")])
-    return accuracy[by_lr], accuracy[by_scale], distance, run.losses.double().numpy()[by_lr]
+def _share(run: Trained, name: str, lr: float, scale: float = 1.0) -> float:
+    return float(run.accuracy[run.index(name, lr, scale)])
 
 
 @cached

@@ -34,7 +34,7 @@ def step_(
     eps: float | Tensor = 1e-8,
     variant: str = "dfc",
     eps_mode: str = "corrected",
-    variant_mask: Tensor | None = None,
+    rows: Tensor | None = None,
     stacked: bool = False,
 ) -> Tensor:
     """Take step ``step`` = 1, 2, … of eq. (20) in place on one tensor and return its friction xi.
@@ -43,15 +43,17 @@ def step_(
         theta <- theta - lr xi (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps),   g_prev <- copy of g
 
     ``eps_mode="uncorrected"`` adds ``eps`` to sqrt(v) instead of sqrt(v / (1 - b2^t)), as both published codes do.
-    ``lr``, ``eps`` and ``variant_mask`` may be tensors that broadcast against ``param``; where the mask is False, xi =
-    1.
+    ``lr`` and ``eps`` may be tensors that broadcast against ``param``. ``rows``: indices (axis 0) of the members that
+    feel the friction; for all others xi = 1 (``None``: all do). ``stacked``: see `friction`.
     """
     beta1, beta2 = betas
     exp_avg.mul_(beta1).add_(grad, alpha=1 - beta1)
     exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-    xi = friction(previous_grad, grad, variant, stacked=stacked)
-    if variant_mask is not None:
-        xi.masked_fill_(~variant_mask, 1.0)
+    if rows is None:
+        xi = friction(previous_grad, grad, variant, stacked=stacked)
+    else:  # an exponential for each entry is the dearest part of a step
+        rubbed = friction(previous_grad.index_select(0, rows), grad.index_select(0, rows), variant, stacked=stacked)
+        xi = torch.ones_like(grad).index_copy_(0, rows, rubbed)
     root = math.sqrt(1 - beta2**step)
     if eps_mode == "corrected":
         denominator, size = (exp_avg_sq.sqrt() / root).add_(eps), lr / (1 - beta1**step)
@@ -113,7 +115,7 @@ def diffgrad_update(
         step_(
             new[name], grads[name], *own, step=step, betas=betas, variant=variant, eps_mode=eps_mode, stacked=stacked,
             lr=_per_member("lr", lr, param), eps=_per_member("eps", eps, param),
-            variant_mask=_per_member("variant_mask", variant_mask, param),
+            rows=None if variant_mask is None else _rows(variant_mask, param),
         )
         for key, value in zip(STATE, own, strict=True):
             moments[key][name] = value
@@ -136,3 +138,13 @@ def _per_member(name: str, value: Any, param: Tensor) -> Any:
         shape = tuple(param.shape)
         raise ValueError(f"{name} has shape {tuple(value.shape)}: must be one number a member; a parameter is {shape}")
     return value.reshape(-1, *[1] * (param.dim() - 1))
+
+
+def _rows(mask: Tensor, param: Tensor) -> Tensor:
+    """The members where ``mask`` is True, as indices."""
+    if mask.dtype != torch.bool or mask.numel() != (param.shape[0] if param.dim() else -1):
+        raise ValueError(
+            f"variant_mask is {mask.dtype} {tuple(mask.shape)}: must be bool, one entry a member; a parameter is "
+            f"{tuple(param.shape)}"
+        )
+    return mask.flatten().nonzero().flatten()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gradscape import validate
 from gradscape.ensemble import INITS, SharedBatches, StackedMLP, Update, cross_entropy, fit
-from gradscape.optimizers.diffgrad.functional import diffgrad_state, diffgrad_update
+from gradscape.optimizers.diffgrad.functional import STATE, diffgrad_state, step_
 from gradscape.optimizers.diffgrad.toys import OPTIMIZERS
 
 Named = dict[str, Tensor]
@@ -85,16 +85,20 @@ def trajectory_distance(a: Tensor, b: Tensor, ref: Tensor) -> Tensor:
 
 
 def stacked_update(members: Sequence[Member], variant: str = "dfc", device: str | torch.device = "cpu") -> Update:
-    """`diffgrad_update` for ``ensemble.fit``: each member with its own optimizer and eps (its lr comes from
-    ``fit``)."""
-    mask = torch.tensor([member.optimizer == "diffgrad" for member in members], device=device)
-    eps = torch.tensor([EPS * member.scale for member in members], device=device)
+    """Eq. (20) for ``ensemble.fit``: each member with its own friction and eps; its lr comes from ``fit``.
+
+    Parameters are new at each step; the moments are the update's own and change in place.
+    """
+    rubbed = [i for i, member in enumerate(members) if member.optimizer == "diffgrad"]
+    rows = torch.tensor(rubbed, dtype=torch.long, device=device)
+    eps = torch.tensor([EPS * member.scale for member in members], device=device)[:, None, None]
 
     def update(params: Named, grads: Named, state: Any, *, lr: Any) -> tuple[Named, Any]:
         step, moments = state.get("step", 0) + 1, state.get("moments") or diffgrad_state(params)
-        new, moments = diffgrad_update(
-            params, grads, moments, lr=lr, eps=eps, variant=variant, step=step, variant_mask=mask
-        )
+        new = {name: value.clone() for name, value in params.items()}
+        for name, param in new.items():
+            own = (moments[key][name] for key in STATE)
+            step_(param, grads[name], *own, step=step, lr=lr, eps=eps, variant=variant, rows=rows, stacked=True)
         return new, {"step": step, "moments": moments}
 
     return update

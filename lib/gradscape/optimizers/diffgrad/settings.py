@@ -15,7 +15,8 @@ class Sizes:
     images: int = 4000  # training images
     test_images: int = 2000  # test images
     epochs: int = 5  # passes over them, MLP
-    seeds: int = 5  # paired replicates of the MLP
+    seeds: int = 20  # paired replicates of the MLP over learning rates
+    scale_seeds: int = 6  # of them, those also trained at other loss scales and with Adam at half of every rate
     cnn_steps: int = 150  # training steps of the CNN, batch 128
     cnn_seeds: int = 1  # replicates of the CNN
     rounds: int = 60_000  # rounds T of the online games
@@ -23,9 +24,9 @@ class Sizes:
 
 
 SIZES = {
-    "smoke": Sizes(images=512, test_images=200, epochs=2, seeds=2, cnn_steps=10, rounds=2000, starts=31),
+    "smoke": Sizes(images=512, test_images=200, epochs=2, seeds=2, scale_seeds=2, cnn_steps=10, rounds=2000, starts=31),
     "quick": Sizes(),
-    "full": Sizes(images=10_000, epochs=20, seeds=20, cnn_steps=624, cnn_seeds=3),
+    "full": Sizes(images=10_000, epochs=20, scale_seeds=20, cnn_steps=624, cnn_seeds=3),
 }
 
 

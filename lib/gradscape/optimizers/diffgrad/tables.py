@@ -9,7 +9,7 @@ import torch
 
 from gradscape import lesson, results
 from gradscape.optimizers.diffgrad import cnn
-from gradscape.optimizers.diffgrad.experiments import LRS, NAMES, PAPER_LR, grid, images
+from gradscape.optimizers.diffgrad.experiments import LRS, PAPER_LR, grid, images, limits
 from gradscape.optimizers.diffgrad.networks import trajectory_distance
 from gradscape.optimizers.diffgrad.optimizer import DiffGrad
 from gradscape.optimizers.diffgrad.settings import Settings
@@ -18,13 +18,15 @@ LESSON = "optimizers/diffgrad"
 
 
 def grid_table(settings: Settings) -> results.Table:
-    """Mean and standard deviation of the MLP's accuracy for each optimizer and learning rate."""
-    accuracy = grid(settings.protocol).accuracy
-    rows = [(name, lr, i, j) for i, name in enumerate(NAMES) for j, lr in enumerate(LRS)]
+    """Mean and standard deviation of the MLP's accuracy for each optimizer and learning rate, over ``n`` seeds."""
+    accuracy, half = grid(settings.protocol).accuracy, limits(settings.protocol).half
+    shares = {"adam": accuracy[:, 0], "half": half, "diffgrad": accuracy[:, 1]}
+    rows = [(name, lr, values[:, j]) for name, values in shares.items() for j, lr in enumerate(LRS)]
     return results.make(LESSON, "grid", {
-        "optimizer": [name for name, *_ in rows], "lr": [lr for _, lr, *_ in rows],
-        "accuracy": [float(accuracy[:, i, j].mean()) for *_, i, j in rows],
-        "deviation": [float(accuracy[:, i, j].std(ddof=min(1, len(accuracy) - 1))) for *_, i, j in rows],
+        "optimizer": [name for name, *_ in rows], "lr": [lr for _, lr, _ in rows],
+        "accuracy": [float(values.mean()) for *_, values in rows],
+        "deviation": [float(values.std(ddof=min(1, len(values) - 1))) for *_, values in rows],
+        "n": [len(values) for *_, values in rows],
     }, settings)
 
 

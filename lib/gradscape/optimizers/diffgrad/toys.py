@@ -143,14 +143,14 @@ def minimise_scalar(
     per_name = torch.tensor([0.5 if name == "half" else 1.0 for name in names], dtype=torch.float64)
     size = (per_name[:, None] * rate.expand(shape).reshape(1, -1)).flatten()
     rubbed = torch.tensor([name not in ("adam", "none", "half") for name in names])
-    mask = None if bool(rubbed.all()) else rubbed.repeat_interleave(size.numel() // len(names))
+    rows = None if bool(rubbed.all()) else rubbed.repeat_interleave(size.numel() // len(names)).nonzero().flatten()
     x = start.expand(shape).reshape(1, -1).repeat(len(names), 1).flatten()
     path = torch.empty(steps + 1, x.numel(), dtype=torch.float64)
     path[0] = x
     moments = [torch.zeros_like(x) for _ in range(3)]
     for t in range(1, steps + 1):
         step_(
-            x, problem.grad(x), *moments, step=t, lr=size, betas=betas, eps=eps, variant=variant, variant_mask=mask,
+            x, problem.grad(x), *moments, step=t, lr=size, betas=betas, eps=eps, variant=variant, rows=rows,
             stacked=True,
         )
         path[t] = x

@@ -18,6 +18,7 @@ from gradscape.optimizers.diffgrad.experiments import (
     Descent,
     Games,
     Grid,
+    Limits,
 )
 from gradscape.optimizers.diffgrad.friction import change_for
 from gradscape.optimizers.diffgrad.networks import Trained
@@ -27,6 +28,7 @@ from gradscape.workbench import add_bars, add_line, add_points, axis, figure, ma
 
 LABELS = {"adam": "Adam", "half": "Adam at lr/2", "diffgrad": "diffGrad"}
 ADAM, HALF, DIFFGRAD = range(3)
+RATE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 MARGIN = 0.25  # of the paths' own width, drawn of the landscape on either side
 
 
@@ -72,7 +74,8 @@ def fig_basins(result: Basins) -> go.Figure:
     """Share of starts that reach the global minimum, by learning rate."""
     gap = float(np.abs(result.shares[DIFFGRAD] - result.shares[HALF]).max())
     fig = figure(
-        f"Which starts reach the global minimum of {result.toy}?", axis("learning rate lr", log=True),
+        f"Which starts reach the global minimum of {result.toy}?",
+        axis("learning rate lr", log=True, ticks=RATE_TICKS, labels=[f"{tick:g}" for tick in RATE_TICKS]),
         axis(f"share of {result.starts} starts in [−2, −0.5]", range=(-0.03, 1.05)),
         takeaway=f"diffGrad and Adam at half the rate differ by at most {gap:.2f}. Which of Adam and diffGrad is ahead "
                  "depends on the learning rate.",
@@ -102,27 +105,29 @@ def fig_friction(runs: Sequence[FrictionRun]) -> go.Figure:
     return fig
 
 
-def fig_grid(result: Grid) -> go.Figure:
+def fig_grid(result: Grid, limits: Limits) -> go.Figure:
     """Test accuracy over the learning rate, and paired differences."""
-    n = len(result.accuracy)
     fig = panels(
         "An MLP on Fashion-MNIST, five learning rates", ["test accuracy", "paired differences of accuracy"],
         [axis("learning rate lr", log=True) for _ in range(2)], [axis("accuracy"), axis("difference")],
         takeaway="diffGrad runs where Adam at half the rate runs. It loses to Adam where Adam's rate is too small and "
                  "wins where it is too large.",
     )
-    for i, name in enumerate(NAMES):
-        values = result.accuracy[:, i]
-        add_line(fig, LRS, values.mean(0), LABELS[name], i, band=(values.min(0), values.max(0)))
-    for i, (other, label) in enumerate(((ADAM, "diffGrad − Adam"), (HALF, "diffGrad − Adam at lr/2")), 3):
-        pairs = [paired.compare(result.accuracy[:, DIFFGRAD, k], result.accuracy[:, other, k]) for k in range(len(LRS))]
-        error = [pair.ci[1] - pair.mean for pair in pairs] if n > 1 else None
+    diffgrad, n = result.accuracy[:, 1], len(limits.half)
+    for i, values in enumerate((result.accuracy[:, 0], limits.half, diffgrad)):
+        add_line(fig, LRS, values.mean(0), LABELS[NAMES[i]], i, band=(values.min(0), values.max(0)))
+    compared = (
+        (diffgrad, result.accuracy[:, 0], "diffGrad − Adam"), (diffgrad[:n], limits.half, "diffGrad − Adam at lr/2")
+    )
+    for i, (ours, other, label) in enumerate(compared, 3):
+        pairs = [paired.compare(ours[:, k], other[:, k]) for k in range(len(LRS))]
+        error = [pair.ci[1] - pair.mean for pair in pairs] if len(ours) > 1 else None
         add_points(fig, LRS, [pair.mean for pair in pairs], label, i, error=error, panel=1)
     mark_y(fig, 0.0, panel=1)
     return fig
 
 
-def fig_scale(result: Grid) -> go.Figure:
+def fig_scale(result: Limits) -> go.Figure:
     """Distances of trained diffGrad to its two limits, over the loss scale."""
     fig = figure(
         "Multiply the loss by c and diffGrad becomes another optimizer", axis("loss scale c", log=True),
@@ -191,7 +196,7 @@ def fig_table(table: Table | None) -> go.Figure:
     low, high, middle = (np.array(columns.get(name, (0.0,)), float) for name in ("lowest", "highest", "accuracy"))
     fig = figure(
         "A small CNN on Fashion-MNIST, every optimizer at lr = 0.001",
-        axis(""), axis("test accuracy", range=(max(0.0, float(low.min()) - 0.02), float(high.max()) + 0.01)),
+        axis("optimizer"), axis("test accuracy", range=(max(0.0, float(low.min()) - 0.02), float(high.max()) + 0.01)),
         takeaway=f"{caption}. Mean of the seeds, and lowest to highest.",
     )
     add_points(fig, np.arange(len(labels)), middle, "mean", 2, error=np.maximum(high - middle, middle - low))
