@@ -255,7 +255,7 @@ def fig_networks(curves: Curves) -> go.Figure:
         "Both layers trained", ["overtraining", "test error"], [axis("width N_h (hidden units)", log=2)] * 2,
         [axis("overtraining", UNIT), axis("test error", UNIT)],
         takeaway=f"Overtraining is worst at N_h = {worst}: {float(median.max()):.2f}. At N_h = {curves.widths[-1]} it "
-                 f"is {float(median[-1]):.2f}, at N_h = {curves.widths[0]} {float(median[0]):.2f}.",
+                 f"is {float(median[-1]):.2f}, and {float(median[0]):.2f} at N_h = {curves.widths[0]}.",
     )
     low, high = (torch.quantile(over, q, dim=1) for q in (0.25, 0.75))
     add_line(fig, curves.widths, median, f"median of {over.shape[1]} data sets", 0, band=(low, high))
