@@ -29,6 +29,7 @@ from gradscape.workbench import add_bars, add_line, add_points, axis, figure, ma
 LABELS = {"adam": "Adam", "half": "Adam at lr/2", "diffgrad": "diffGrad"}
 ADAM, HALF, DIFFGRAD = range(3)
 RATE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+THIN = 3  # steps from point to point where three panels share a figure's width
 MARGIN = 0.25  # of the paths' own width, drawn of the landscape on either side
 
 
@@ -42,8 +43,8 @@ def fig_toys(runs: Sequence[Descent]) -> go.Figure:
     )
     for panel, run in enumerate(runs):
         for i, name in enumerate(NAMES):
-            path = run.paths[:, i]
-            add_line(fig, np.arange(len(path)), path, LABELS[name], i, panel=panel, legend=panel == 0)
+            path = run.paths[::THIN, i]
+            add_line(fig, THIN * np.arange(len(path)), path, LABELS[name], i, panel=panel, legend=panel == 0)
         mark_y(fig, run.problem.global_minimum, "x*", panel=panel)
     return fig
 
@@ -58,14 +59,14 @@ def fig_descent(run: Descent) -> go.Figure:
     )
     low, high = float(run.paths.min()), float(run.paths.max())
     room = MARGIN * max(high - low, 0.2)
-    x = np.linspace(low - room, high + room, 150)
+    x = np.linspace(low - room, high + room, 100)
     add_line(fig, x, run.problem.f(x), "loss", 6, mode="lines", line={"dash": "solid", "width": 1.5})
     for i, name in enumerate(NAMES):
         path, xi = run.paths[:, i].numpy(), run.xi[:, i].numpy()
         kept = np.unique(np.round(np.geomspace(1, len(path), 40)).astype(int)) - 1
         add_points(fig, path[kept], run.problem.f(path[kept]), LABELS[name], i, marker={"size": 6})
-        add_line(fig, np.arange(len(path)), path, LABELS[name], i, panel=1, legend=False)
-        add_line(fig, np.arange(1, len(path)), xi, LABELS[name], i, panel=2, legend=False)
+        add_line(fig, THIN * np.arange(len(path[::THIN])), path[::THIN], LABELS[name], i, panel=1, legend=False)
+        add_line(fig, 1 + 2 * np.arange(len(xi[::2])), xi[::2], LABELS[name], i, panel=2, legend=False)
     mark_y(fig, run.problem.global_minimum, "x*", panel=1)
     return fig
 
