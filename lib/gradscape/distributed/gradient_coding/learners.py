@@ -5,7 +5,9 @@ softmax regressions on Fashion-MNIST.
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +30,20 @@ DELAYS, ALPHA = DelayModel(p_ns=0.05), 2.2
 INITIAL_SCALE = 0.01
 
 
-def four_learners(seed: int, replicate: int, jobs: int, pool: int) -> tuple[list[nn.Module], list[Batch], Tensor]:
+class Batches(Sequence[Batch]):
+    """Batches (x, y) cut from one table when asked for: hundreds of them would not fit into memory at once."""
+
+    def __init__(self, x: Tensor, y: Tensor, rows: list[Tensor]) -> None:
+        self.x, self.y, self.rows = x, y, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, k: Any) -> Any:
+        return self.x[self.rows[k]], self.y[self.rows[k]]
+
+
+def four_learners(seed: int, replicate: int, jobs: int, pool: int) -> tuple[list[nn.Module], Batches, Tensor]:
     """Four softmax models, one batch (x, y) of 1600 images per job, and delays at load zero: the same in every
     process."""
     generator = lesson.generator(seed, replicate)
@@ -42,12 +57,12 @@ def four_learners(seed: int, replicate: int, jobs: int, pool: int) -> tuple[list
         models.append(model)
     rows = [torch.randperm(len(x), generator=generator)[:BATCH] for _ in range(jobs)]
     delays = DELAYS.sample(jobs + MODELS - 1, WORKERS, generator)
-    return models, [(x[row], y[row]) for row in rows], delays
+    return models, Batches(x, y, rows), delays
 
 
 def loaded_learners(
     scheme: str, seed: int, replicate: int, jobs: int, pool: int
-) -> tuple[list[nn.Module], list[Batch], Tensor]:
+) -> tuple[list[nn.Module], Batches, Tensor]:
     """As :func:`four_learners`, with the delays of a scheme's own load."""
     models, batches, delays = four_learners(seed, replicate, jobs, pool)
     return models, batches, delays + ALPHA * loads.load(scheme, WORKERS, DESIGNS[scheme])

@@ -19,7 +19,7 @@ from gradscape.distributed.gradient_coding.training import Batch, Descent, Gradi
 from gradscape.distributed.real import Channel, launch
 from gradscape.distributed.workers import Clock
 
-Inputs = tuple[list[nn.Module], list[Batch], Tensor]
+Inputs = tuple[list[nn.Module], Sequence[Batch], Tensor]
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,11 @@ from gradscape.workbench import (
 )
 
 NAMES = {"uncoded": "no coding", "gc": "GC", "srsgc": "SR-SGC", "msgc": "M-SGC"}
-SHOWN_WORKERS, SHOWN_ROUNDS = 32, 60
+SHOWN_WORKERS, SHOWN_ROUNDS = 24, 60
 # One color and one letter per tile, so that the picture reads without color too
 TILE_COLORS = ("#f3f4f6", "#9ecae9", "#2b7bba", "#8fd1a8", "#2c8f5c", "#cf4a00")
 TILE_SIGNS = ("", "1", "↻", "C", "C↻", "×")
+EVERY = 3      # jobs between two points of a race
 EXACT = 1e-18  # where exact agreement is drawn on a logarithmic axis
 
 
@@ -87,12 +88,13 @@ def fig_code(code: GradientCode, dead: Sequence[int]) -> Figure:
 def fig_code_errors(result: CodeResult) -> Figure:
     """Relative errors of the decoded gradient over all straggler sets, sorted."""
     errors = result.errors.sort().values.clamp(min=EXACT)
+    shown = np.unique(np.linspace(0, len(errors) - 1, 45).round().astype(int))
     fig = figure(
         "Every set of 3 stragglers out of 12", axis("straggler sets, sorted"), axis("relative error", log=True),
         takeaway=f"The decoded gradient of a real model is off by {float(errors[-1]):.0e} at worst: rounding, times "
         "the largest decoding weights.",
     )
-    add_line(fig, np.arange(1, len(errors) + 1), errors, "decoded gradient", 0, legend=False)
+    add_line(fig, shown + 1, errors[shown], "decoded gradient", 0, legend=False)
     mark_y(fig, 1e-8, "criterion 1e-8")
     return fig
 
@@ -129,8 +131,8 @@ def fig_tiles(pattern: Tensor, designs: dict[str, tuple[int, ...]], job: int = 3
 
 def fig_loads(n: int, lam: int, B: int = 1, longest: int = 40) -> Figure:
     """Load of M-SGC and SR-SGC against the window, with the bound below and GC's load for comparison."""
-    windows = list(range(B + 1, longest + 1))
-    fitting = [W for W in windows if (W - 1) % B == 0]
+    windows = sorted({round(W) for W in np.geomspace(B + 1, longest, 16)})
+    fitting = sorted({1 + B * max(1, round((W - 1) / B)) for W in windows})
     ours, bound = ([100 * function(W) for W in windows] for function in (
         lambda W: load("msgc", n, (B, W, lam)), lambda W: load_lower_bound(n, B, W, lam)))
     repeating = [100 * load("srsgc", n, (B, W, lam)) for W in fitting]
@@ -183,7 +185,8 @@ def fig_race(race: Race) -> Figure:
 def _race_lines(fig: Figure, race: Race | OwnDesign, labels: Sequence[str], panel: int = 0) -> None:
     for k, (label, run) in enumerate(zip(labels, race.runs, strict=True)):
         times = run.finish_times.sort().values
-        add_line(fig, times, np.arange(1, len(times) + 1), label, k, panel=panel)
+        shown = np.arange(len(times) - 1, -1, -EVERY)[::-1].copy()
+        add_line(fig, times[shown], shown + 1, label, k, panel=panel)
 
 
 def _order(race: Race | OwnDesign, labels: Sequence[str]) -> str:
