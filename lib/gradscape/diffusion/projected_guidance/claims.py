@@ -62,7 +62,7 @@ CLAIMS = (
         },
     ),
     Claim(
-        "G6", kind="control", where="Section on implementation: guide D, not the noise",
+        "G6", kind="control",
         sentence="The same projection on noise predictions is no cure: the space matters",
         parts={"overshoot excess / CFG's": every(at_least(0.6))},
     ),

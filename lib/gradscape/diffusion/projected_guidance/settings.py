@@ -23,7 +23,7 @@ class Sizes:
 
 
 SIZES = {
-    "smoke": Sizes(patch_seeds=1, patches_per_class=300, patch_samples=32, train_steps=30, garment_samples=60),
+    "smoke": Sizes(patch_seeds=1, patches_per_class=300, patch_samples=16, train_steps=12, garment_samples=40),
     "quick": Sizes(),
     "full": Sizes(
         patch_seeds=20, patch_scales=(2.0, 5.0, 10.0), train_seeds=4, train_steps=4000, garment_scales=(1.5, 4.0, 8.0),

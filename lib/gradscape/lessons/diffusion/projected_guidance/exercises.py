@@ -33,16 +33,18 @@ SEEDS_3, SCALE_3, ACCURACY_3, CLIP_3 = (1001, 1002, 1003), 10.0, 0.05, 0.15
 @checker(1)
 def check_1(eta_equivalent: Callable[[float, float], float]) -> Feedback:
     """The η of the paper that a pipeline with D_u + w (orth + η par) really applies."""
-    for w, eta in SETTINGS_1:
-        got, wanted = as_number(eta_equivalent(w, eta), "your η"), (w * eta - 1) / (w - 1)
-        if abs(got - wanted) <= EXACT_1:
-            continue
-        where = f"at w = {w:g}, η = {eta:g}"
-        expect(abs(got - eta) > EXACT_1, f"{where} nothing changes, you say; the pipeline starts from D_u, not D_c.")
-        expect(abs(got - w * eta / (w - 1)) > EXACT_1, f"{where}: D_u is D_c − Δ. Where does the part of −Δ along go?")
-        expect(abs(got + wanted) > EXACT_1, f"{where} the size is right and the sign is not.")
-        expect(abs(got - (w * eta - 1)) > EXACT_1, f"{where}: the paper multiplies its η by (w − 1); have you divided?")
-        return try_again(f"{where} it is not that. Put D_u = D_c − orth − par into the pipeline and collect the parts.")
+    answers = [as_number(eta_equivalent(w, eta), "your η") for w, eta in SETTINGS_1]
+
+    def answered(formula: Callable[[float, float], float]) -> bool:
+        return all(abs(got - formula(*at)) <= EXACT_1 for got, at in zip(answers, SETTINGS_1, strict=True))
+
+    if not answered(lambda w, eta: (w * eta - 1) / (w - 1)):
+        expect(not answered(lambda w, eta: eta), "nothing changes, you say; the pipeline starts from D_u, not D_c.")
+        missing = "D_u is D_c − Δ. Where does the part of −Δ along D_c go?"
+        expect(not answered(lambda w, eta: w * eta / (w - 1)), missing)
+        expect(not answered(lambda w, eta: (1 - w * eta) / (w - 1)), "the size is right and the sign is not.")
+        expect(not answered(lambda w, eta: w * eta - 1), "the paper multiplies its η by (w − 1); have you divided?")
+        return try_again("put D_u = D_c − orth − par into the pipeline's formula and collect the two parts.")
     return correct("With η = 0 the default branch subtracts contrast: the paper's η is −1/(w − 1).")
 
 

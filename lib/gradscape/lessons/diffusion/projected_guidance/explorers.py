@@ -88,8 +88,8 @@ def explorer_geometry(settings: Settings) -> Explorer:
         return Control(name, lo=-2, hi=2, default=default, symbol=symbol, about=f"{symbol} coordinate")
 
     controls = [
-        coordinate("cond_x", 1.4, "D_c, first"), coordinate("cond_y", 0.6, "D_c, second"),
-        coordinate("uncond_x", 0.8, "D_u, first"), coordinate("uncond_y", 0.6, "D_u, second"),
+        coordinate("cond_x", 1.4, "D_c[0]"), coordinate("cond_y", 0.6, "D_c[1]"),
+        coordinate("uncond_x", 0.8, "D_u[0]"), coordinate("uncond_y", 0.6, "D_u[1]"),
         field("w"),
         Control("eta", lo=-1, hi=1.5, default=0.0, symbol="η", about="weight of the part along D_c"),
         Control("r", lo=0, hi=5, default=0.0, symbol="r", about="largest norm of the update; 0 does not clip"),
