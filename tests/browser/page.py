@@ -57,7 +57,13 @@ class Guarded:
             found.nth(k).locator(".gs-panel").wait_for(timeout=1000 * seconds)
             found.nth(k).locator(".js-plotly-plot .main-svg").first.wait_for(state="attached", timeout=1000 * seconds)
         assert found.count() == expected, f"{found.count()} explorers where {expected} were expected"
-        return [Seen(self.page, found.nth(k)) for k in range(expected)]
+        seen = [Seen(self.page, found.nth(k)) for k in range(expected)]
+        for explorer in seen:  # the data come after the frame
+            self.page.wait_for_function(
+                "([plot, empty]) => empty || plot.data.length > 0",
+                arg=[explorer.plot.element_handle(), explorer.status == "press Run"], timeout=1000 * seconds,
+            )
+        return seen
 
     def close(self) -> None:
         self.context.close()
@@ -86,6 +92,10 @@ class Seen:
         self.page, self.root = page, root
 
     @property
+    def plot(self) -> Any:
+        return self.root.locator(".js-plotly-plot")
+
+    @property
     def mode(self) -> str:
         return str(self.root.locator(".gs-panel").get_attribute("data-mode"))
 
@@ -99,7 +109,7 @@ class Seen:
 
     def drawn(self) -> str:
         """What plotly draws now, as text: changes when and only when the picture does."""
-        return str(self.root.locator(".js-plotly-plot").evaluate(
+        return str(self.plot.evaluate(
             "plot => JSON.stringify([plot.data.map(({uid, ...rest}) => rest), plot.layout.shapes,"
             " plot.layout.annotations, plot.layout.title])"
         ))

@@ -43,7 +43,7 @@ def test_explorers_of(lesson: catalog.Lesson, opened: Any, lab: Lab) -> None:
     page = opened(name)
     page.run_all()
     for explorer in page.explorers(count):
-        plot = explorer.root.locator(".js-plotly-plot")
+        plot = explorer.plot
         assert plot.get_attribute("role") == "img"
         assert len(plot.get_attribute("aria-label")) > 40
         for k in range(explorer.controls().count()):

@@ -286,11 +286,14 @@ class TestWidget:
     def test_a_page_opened_later_gets_the_present_figure(self) -> None:
         explorer = toy()
         plot = explorer.widget.children[1]
-        self.send(explorer, kind="drawn")
         first = plot.data[0]
+        self.send(explorer, kind="drawn", traces=1)
         assert plot.data[0] is first  # nothing has changed: nothing is drawn again
+        self.send(explorer, kind="drawn", traces=0)
+        assert plot.data[0] is not first  # its data never arrived
+        first = plot.data[0]
         explorer.set(T=4.0)
-        self.send(explorer, kind="drawn")
+        self.send(explorer, kind="drawn", traces=1)
         assert plot.data[0] is not first
         assert plot.data[-1].y.tolist() == [4, 5, 6]
 

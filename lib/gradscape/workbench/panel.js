@@ -133,7 +133,7 @@ function controls({ model, el }) {
     }
     if (!told && plot.querySelector(".main-svg")) {
       told = true;
-      model.send({ kind: "drawn" });
+      model.send({ kind: "drawn", traces: plot.data.length });
     }
   };
   const resized = new ResizeObserver(label);

@@ -13,7 +13,8 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
 # JupyterLab's own colors where they are known (they follow its theme), fixed ones elsewhere
 _STYLE = """<style>
-.gs-source pre.gs-code { padding: 8px 12px; margin: 2px 0; overflow: auto; line-height: 1.35; font-size: 12.5px;
+.gs-source pre.gs-code { padding: 8px 12px; margin: 2px 0; overflow: auto; white-space: pre !important;
+  line-height: 1.35; font-size: 12.5px;
   border-radius: 4px; background: var(--jp-layout-color2, #f6f8fa) !important;
   color: var(--jp-content-font-color1, #1f2933); }
 .gs-source pre.gs-code code { background: none !important; }

@@ -69,9 +69,11 @@ class View:
             elif kind == "table":
                 self._table_open = bool(content["open"])
                 self.push()
-            elif kind == "drawn" and self._changed:
-                explorer.refresh()
-                self.push()
+            elif kind == "drawn":
+                # plotly sends a figure's data after its widget: a page too slow, or opened later, may lack them
+                if self._changed or content.get("traces") != len(explorer.figure.data):
+                    explorer.refresh()
+                    self.push()
             elif kind in ("reset", "run", "cancel"):
                 {"reset": explorer.reset, "run": explorer.run, "cancel": explorer.cancel}[kind]()
         finally:
