@@ -272,9 +272,12 @@ def fig_map(table: results.Table | None) -> Figure:
     fig = panels(
         "Where sequential coding pays: M-SGC's time over GC's", [f"α = {alpha:g} s" for alpha in alphas],
         [axis("p_ns") for _ in alphas], [axis("p_sn" if k == 0 else "") for k in range(len(alphas))],
-        takeaway="Blue: M-SGC is faster. It takes costly computing (large α) or short slow spells (large p_sn). "
-        f"{table.caption}.", height=330,
+        takeaway="Blue: M-SGC is faster. Costly computing (large α) decides; short slow spells (large p_sn) help. "
+        f"In the blue corner of α = 0 more workers are slow than any searched GC survives (s ≤ 39). {table.caption}.",
+        height=345,
     )
+    fig.update_xaxes(type="category")
+    fig.update_yaxes(type="category")
     for k, alpha in enumerate(alphas):
         z = np.log2([[cells[a, b, alpha] for a in p_ns] for b in p_sn])
         heatmap(fig, [f"{a:g}" for a in p_ns], [f"{b:g}" for b in p_sn], z.round(3), "log₂ ratio", diverging=True,
