@@ -1,8 +1,8 @@
 """Time of one guided step as a ratio to diffusers' ``normalized_guidance``, and what share of a network pair it costs.
 
-The batch is that of the lesson, 600 images of 14 x 14. Results must agree to 1e-5 (float32). All are timed in turn,
-block by block, and each ratio is the median over blocks, so that a busy machine slows all alike. Target: at most 15 %
-of a pair.
+The batch is that of the lesson, 600 images of 14 x 14. Results must agree to 1e-5 (float32). All are timed in
+turn, block by block, and each ratio is the median over blocks, so that a busy machine slows all alike. Target: at
+most 15 % of a pair.
 """
 from __future__ import annotations
 
