@@ -155,11 +155,12 @@ def check(
 def lab(
     port: Annotated[int, typer.Option(min=1, max=65535, help="where the server listens, on this machine only")] = 8888,
     browser: Annotated[bool, typer.Option(help="open a browser")] = True,
+    allow_root: Annotated[bool, typer.Option("--allow-root", help="run as root, as in a container")] = False,
 ) -> None:
     """Open JupyterLab on the start page; it listens on this machine only and asks for a token."""
     from gradscape.batch import lab as laboratory
 
-    _checked(lambda: laboratory.start(port, browser))
+    _checked(lambda: laboratory.start(port, browser, allow_root))
 
 
 @data.command("list")

@@ -171,6 +171,8 @@ def test_lab_listens_on_this_machine_only_and_opens_the_start_page(course):
     assert "--ServerApp.port=8890" in words
     assert "--LabApp.default_url=/lab/tree/notebooks/start_here.ipynb" in words
     assert "--ServerApp.open_browser=False" in words
+    assert not [word for word in words if "allow_root" in word]
+    assert "--ServerApp.allow_root=True" in lab.command(8890, browser=False, allow_root=True)
     assert not [word for word in words if "token" in word or "password" in word]
     settings = json.loads((lab.CONFIG / "labconfig" / "default_setting_overrides.json").read_text())
     assert settings["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"

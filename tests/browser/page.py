@@ -110,7 +110,7 @@ class Seen:
     def drawn(self) -> str:
         """What plotly draws now, as text: changes when and only when the picture does."""
         return str(self.plot.evaluate(
-            "plot => JSON.stringify([plot.data.map(({uid, ...rest}) => rest), plot.layout.shapes,"
+            "plot => JSON.stringify([plot.data.map(({uid, _doNotReportToPy, ...rest}) => rest), plot.layout.shapes,"
             " plot.layout.annotations, plot.layout.title])"
         ))
 
@@ -136,6 +136,25 @@ class Seen:
         control.focus()
         self.page.keyboard.press(key)
 
+    def settle(self, button: str) -> None:
+        """Press Reset or a preset and wait until the picture stays the same for half a second."""
+        self.press(self.button(button), "Enter")
+        last, since = self.drawn(), 0
+        while since < 10:
+            self.page.wait_for_timeout(50)
+            now = self.drawn()
+            since = since + 1 if now == last else 0
+            last = now
+
+    def moves(self, control: Any) -> bool:
+        """Whether a control changes the picture from the start, or at least from one of the presets."""
+        presets = self.root.locator("[data-preset]").all_inner_texts()
+        for button in ("Reset", *presets):
+            self.settle(button)
+            if self.moved(control):
+                return True
+        return False
+
     def moved(self, control: Any) -> bool:
         """Whether some key changes the picture: a step either way, then the ends (a step may be too small to see)."""
         keys = {"checkbox": ["Space"], "range": ["ArrowRight", "ArrowLeft", "End", "Home"]}
@@ -150,5 +169,6 @@ class Seen:
     def run(self, seconds: float = RUN_S) -> None:
         """Press Run by keyboard and wait for the end."""
         self.press(self.button("Run"), "Enter")
-        self.button("Cancel").wait_for(timeout=1000 * ANSWER_S)
-        self.button("Cancel").wait_for(state="hidden", timeout=1000 * seconds)
+        ended = ":is([data-kind=ok], [data-kind=stopped], [data-kind=error])"
+        self.root.locator(f".gs-panel .gs-status{ended}").wait_for(state="attached", timeout=1000 * seconds)
+        self.button("Cancel").wait_for(state="hidden", timeout=1000 * ANSWER_S)

@@ -53,7 +53,7 @@ def test_explorers_of(lesson: catalog.Lesson, opened: Any, lab: Lab) -> None:
             if explorer.mode == "run":
                 explorer.press(control, "ArrowRight")
             else:
-                assert explorer.moved(control), f"{explorer.name}: {label} did not change the figure"
+                assert explorer.moves(control), f"{explorer.name}: {label} did not change the figure"
         if explorer.mode == "run":
             before = explorer.drawn()
             explorer.run()

@@ -84,7 +84,10 @@ def execute(work: Work, *, kernel: Any = None, on_cell: Callable[[int, int], Non
     finally:
         if kernel is not None:  # also when papermill gave up before it came to the engine
             kernel.kill()
-    found = notebooks.gradscape_metadata(trace.notebook) if trace.notebook is not None else {}
+    found = {}
+    if trace.notebook is not None:
+        trace.notebook.metadata.get("papermill", {}).pop("input_path", None)  # papermill keeps all of the source there
+        found = notebooks.gradscape_metadata(trace.notebook)
     return Outcome(
         key=work.key, status=status, seconds=round(time.monotonic() - begin, 3), started=started,
         start_seconds=round(trace.start_seconds, 3), cpu_seconds=round(trace.cpu_seconds, 2),

@@ -151,7 +151,8 @@ class Kernel:
         try:
             process = psutil.Process(self.pid)
             times = process.cpu_times()
-            return times.user + times.system, _peak(self.pid) or process.memory_info().rss
+            below = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+            return times.user + times.system + below, _peak(self.pid) or process.memory_info().rss
         except psutil.Error:
             return 0.0, 0
 

@@ -12,7 +12,7 @@ from gradscape.batch.stored import start_page
 CONFIG = Path(__file__).parent / "jupyter"
 
 
-def command(port: int, browser: bool) -> list[str]:
+def command(port: int, browser: bool, allow_root: bool = False) -> list[str]:
     """The command line of JupyterLab: loopback only, with Jupyter's own token, on the start page, asking no network."""
     root, page = catalog.root(), start_page()
     words = [
@@ -22,6 +22,8 @@ def command(port: int, browser: bool) -> list[str]:
     ]
     if page.exists():
         words.append(f"--LabApp.default_url=/lab/tree/{page.relative_to(root).as_posix()}")
+    if allow_root:
+        words.append("--ServerApp.allow_root=True")
     return words if browser else [*words, "--ServerApp.open_browser=False"]
 
 
@@ -31,7 +33,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join([str(CONFIG), *([before] if before else [])])}
 
 
-def start(port: int = 8888, browser: bool = True) -> None:
+def start(port: int = 8888, browser: bool = True, allow_root: bool = False) -> None:
     """Become JupyterLab; returns only if that fails."""
-    words = command(port, browser)
+    words = command(port, browser, allow_root)
     os.execve(words[0], words, environment())

@@ -101,20 +101,18 @@ def print_board(console: Console, board: Board, seconds: float | None = None) ->
 
 
 def _claims(rows: list[LessonRow]) -> Table:
-    table = Table(title="Scoreboard", show_lines=False, expand=False)
-    for name, options in (("Lesson", {"overflow": "fold"}), ("Claim", {}), ("Paper", {}), ("Measured", {}),
-                          ("Criterion", {}), ("Verdict", {"no_wrap": True})):
-        table.add_column(name, **options)  # type: ignore[arg-type]
+    """One line for each claim, cut at the width of the terminal; criteria and whole sentences stand in the site."""
+    table = Table(box=None, pad_edge=False, title="Scoreboard", title_justify="left", show_header=False, expand=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for row in rows:
-        if not row.claims:
-            table.add_row(escape(row.id), "", "", "", "", _styled(row.state))
-        for position, claim in enumerate(row.claims):
-            control = " (control)" if claim["kind"] == "control" else ""
-            table.add_row(
-                escape(row.id) if position == 0 else "", escape(claim["id"]) + control, escape(claim["paper"] or "—"),
-                escape(claim["measured"] or "—"), escape(claim["criterion"]), _styled(claim["verdict"]),
-            )
-        table.add_section()
+        seconds = f"{row.outcome.seconds:.1f} s" if row.outcome else ""
+        table.add_row(f"[bold]{escape(row.id)}[/]", _styled(row.state), seconds)
+        for claim in row.claims:
+            ours = "control of ours: " if claim["kind"] == "control" else ""
+            text = f"{ours}{claim['measured'] or '—'} · {claim['sentence']}"
+            table.add_row(f"  {escape(claim['id'])}", _styled(claim["verdict"]), escape(text))
     return table
 
 

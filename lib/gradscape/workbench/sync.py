@@ -1,6 +1,7 @@
 """Drawing in place: bring a live figure to what a freshly made one shows, changing only what differs."""
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -52,7 +53,9 @@ def update_traces_from(figure: go.Figure, new: go.Figure) -> None:
 
 
 def _batch(figure: go.Figure) -> AbstractContextManager[Any]:
-    return figure.batch_update() if isinstance(figure, go.FigureWidget) else nullcontext()
+    widgets = sys.modules.get("plotly.basewidget")  # headless, nobody has made a live figure: importing it costs 3 s
+    live = widgets is not None and isinstance(figure, widgets.BaseFigureWidget)
+    return figure.batch_update() if live else nullcontext()
 
 
 def _shape(value: Any) -> Any:

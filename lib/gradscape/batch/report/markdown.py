@@ -106,8 +106,13 @@ def _renderer_class() -> Callable[..., Any]:
             if inside is not None:
                 return f'<a href="{escape(inside)}">{text}</a>'
             address = re.sub(r"^(https?:)?//", "", url)
-            if not re.match(r"(https?:)?//", url) or escape(address).rstrip("/") in text:
-                return text if not re.match(r"(https?:)?//", url) else f'<span class="address">{escape(address)}</span>'
+            if not re.match(r"(https?:)?//", url):
+                return text
+            if escape(address).rstrip("/") in text:
+                return f'<span class="address">{escape(address)}</span>'
+            last = address.rpartition("/")[2]
+            if len(last) > 4 and last in text:  # "arXiv 1710.03667" says it all
+                return text
             return f'{text} <span class="address">({escape(address)})</span>'
 
         def image(self, text: str, url: str, title: str | None = None) -> str:

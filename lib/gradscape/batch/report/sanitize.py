@@ -26,6 +26,8 @@ _STYLES = frozenset((
 ))
 # fmt: on
 _EMBEDDED = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]+")
+# Elements whose text nobody is meant to read; the site has styles of its own.
+_UNSEEN = re.compile(r"<(style|script)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 # In a style: what could load something, and escapes that could hide it.
 _LOADING = re.compile(r"url|image|src|import|expression|@|\\", re.IGNORECASE)
 # The only places a link leads to: a heading of the same page, or another page of the site.
@@ -33,8 +35,8 @@ _INSIDE = re.compile(r"#[\w.%-]*|[\w.-]+\.html(?:#[\w.%-]*)?")
 
 
 def clean(html: str) -> str:
-    """HTML with what is not allowed shown as text or taken away."""
-    return str(_cleaner().clean(html))
+    """HTML with what is not allowed taken away or shown as text."""
+    return str(_cleaner().clean(_UNSEEN.sub("", html)))
 
 
 def _allowed(tag: str, name: str, value: str) -> bool:

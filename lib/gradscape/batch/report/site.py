@@ -137,7 +137,7 @@ def _environment() -> Any:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:.1f} s" if value < 100 else f"{value / 60:.1f} min"
+    return f"{value:.1f} s" if value < 300 else f"{value / 60:.1f} min"
 
 
 def _number(value: Any) -> str:

@@ -134,7 +134,7 @@ def measure_d4(settings: Settings) -> Measured:
         "median xi": float(xi.median()), "max xi": float(xi.max()),
         "distance to Adam/2": distance[:, 0], "distance to Adam": distance[:, 1],
     }, n=settings.size.seeds, note=(
-        f"xi at {len(runs[0].at)} steps spread evenly over training; the largest of every step and weight is {peak:.2f}"
+        f"xi at {len(runs[0].at)} steps spread evenly over training; the largest of every step and weight is {peak:.3f}"
     ))
 
 

@@ -36,13 +36,45 @@
     for (const button of buttons) button.addEventListener("click", () => choose(button));
   };
 
-  // Figures in the house idiom are as wide as their place; on a narrow one their fixed margins would eat the plot.
+  // On a narrow window the title becomes text above the figure, where it can wrap, the legend goes below the plot, and a
+  // figure of several panels is scrolled sideways.
+  const NARROW = 560;
+  const fitted = (place, figure) => {
+    const layout = { ...figure.layout, autosize: true };
+    delete layout.width;
+    const panels = Object.keys(layout).filter((name) => /^xaxis\d*$/.test(name)).length;
+    if (place.clientWidth >= NARROW) return layout;
+    const height = layout.height || 450;
+    const spare = caption(place, layout) ? 40 : 0;
+    if (panels > 1) place.classList.add("panels");
+    else {
+      layout.legend = { ...layout.legend, orientation: "h", x: 0, xanchor: "left", y: -0.25, yanchor: "top" };
+      layout.margin = { ...layout.margin, r: 12 };
+    }
+    if (spare) layout.margin = { ...layout.margin, t: panels > 1 ? 36 : 16 };
+    layout.height = height + (panels > 1 ? 0 : 60) - spare;
+    return layout;
+  };
+  const caption = (place, layout) => {
+    const title = layout.title && typeof layout.title === "object" ? layout.title : { text: layout.title };
+    const words = (text) => String(text || "").replace(/<br\s*\/?>/g, " ").replace(/<[^>]*>/g, "");
+    if (!words(title.text)) return false;
+    const head = document.createElement("p");
+    head.className = "caption";
+    const strong = document.createElement("b");
+    const [first, ...rest] = String(title.text).split(/<br\s*\/?>/);
+    strong.textContent = words(first);
+    head.append(strong, document.createElement("br"), words([...rest, title.subtitle && title.subtitle.text].join(" ")));
+    place.before(head);
+    place.style.minHeight = "0";
+    delete layout.title;
+    return true;
+  };
   const draw = (place) => {
     const source = place.querySelector("script");
     if (!source || !window.Plotly) return;
     const figure = JSON.parse(source.textContent);
-    const layout = { ...figure.layout, autosize: true };
-    delete layout.width;
+    const layout = fitted(place, figure);
     const config = { ...figure.config, responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" };
     const target = document.createElement("div");
     source.replaceWith(target);

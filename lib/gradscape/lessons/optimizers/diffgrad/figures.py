@@ -27,6 +27,7 @@ from gradscape.stats import paired
 from gradscape.workbench import add_bars, add_line, add_points, axis, figure, mark_x, mark_y, panels
 
 LABELS = {"adam": "Adam", "half": "Adam at lr/2", "diffgrad": "diffGrad"}
+RECORDED = LABELS | {"amsgrad": "AMSGrad", "rmsprop": "RMSProp", "adagrad": "AdaGrad", "sgdm": "SGD + momentum"}
 ADAM, HALF, DIFFGRAD = range(3)
 RATE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 THIN = 3  # steps from point to point where three panels share a figure's width
@@ -94,8 +95,8 @@ def fig_friction(runs: Sequence[FrictionRun]) -> go.Figure:
     fig = panels(
         "The friction of every weight of a small CNN", ["in training at lr = 0.001", "on the curve ξ = sigmoid(|Δ|)"],
         [axis("step t"), axis("change of the gradient |Δ|", log=True)], [axis("ξ", range=(0.49, 0.72)), axis("ξ")],
-        takeaway=f"Half of the weights never exceed ξ = {median:.3f}, none exceeds {top:.2f}: gradients of this size "
-                 "change too little to be seen.",
+        takeaway=f"In no step is the median above ξ = {median:.3f}, and no weight is ever above {top:.3f}: gradients "
+                 "of this size change too little to be seen.",
     )
     for i, (name, label) in enumerate((("median", "median"), ("q99", "99 % quantile"), ("max", "largest"))):
         add_line(fig, steps, [getattr(record, name) for record in run.records], label, i)
@@ -193,7 +194,7 @@ def fig_table(table: Table | None) -> go.Figure:
     """The recorded counterpart of the paper's Tables I and II: the CNN with every optimizer at lr = 0.001."""
     caption = table.caption if table is not None else "not recorded yet: gradscape record optimizers/diffgrad"
     columns: Mapping[str, Sequence] = table.columns if table is not None else {}
-    labels = [LABELS.get(name, name) for name in columns.get("optimizer", ("—",))]
+    labels = [RECORDED.get(name, name.removeprefix("diffgrad ").upper()) for name in columns.get("optimizer", ("—",))]
     low, high, middle = (np.array(columns.get(name, (0.0,)), float) for name in ("lowest", "highest", "accuracy"))
     fig = figure(
         "A small CNN on Fashion-MNIST, every optimizer at lr = 0.001",
