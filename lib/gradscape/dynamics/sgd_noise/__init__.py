@@ -29,6 +29,7 @@ from gradscape.dynamics.sgd_noise.networks import MeanFieldMLP, unit_variance
 from gradscape.dynamics.sgd_noise.perceptron import PerceptronRuns, Trace, perceptron, sample_depleted
 from gradscape.dynamics.sgd_noise.perceptron_studies import perceptron_course, size_scans, temperature_scan
 from gradscape.dynamics.sgd_noise.settings import SIZES, Settings, Sizes
+from gradscape.dynamics.sgd_noise.tables import TABLES, phase_at, recorded_phase
 from gradscape.dynamics.sgd_noise.theory import (
     Exponents,
     ScaledHinge,
@@ -42,10 +43,10 @@ from gradscape.dynamics.sgd_noise.theory import (
 from gradscape.dynamics.sgd_noise.training import GridRuns, train_grid
 
 __all__ = [
-    "CLAIMS", "MEASURES", "SIZES", "Exponents", "GridRuns", "MeanFieldMLP", "PerceptronRuns", "ScaledHinge",
+    "CLAIMS", "MEASURES", "SIZES", "TABLES", "Exponents", "GridRuns", "MeanFieldMLP", "PerceptronRuns", "ScaledHinge",
     "ScalingLaw", "Settings", "Sizes", "Trace", "batch_scan", "critical_temperature", "edge_temperature", "fit_power",
     "lazy_gain", "lazy_scaling", "learning_rate", "measure", "noise_benefit", "parity_data", "perceptron",
-    "perceptron_course", "phase", "phase_diagram", "point", "predicted_exponents", "predicted_k", "run_cells",
-    "run_point", "sample_depleted", "scaled_hinge", "scaled_hinge_grad", "size_scans", "stability_edge",
-    "stability_edges", "temperature", "temperature_scan", "train_grid", "unit_variance",
+    "perceptron_course", "phase", "phase_at", "phase_diagram", "point", "predicted_exponents", "predicted_k",
+    "recorded_phase", "run_cells", "run_point", "sample_depleted", "scaled_hinge", "scaled_hinge_grad", "size_scans",
+    "stability_edge", "stability_edges", "temperature", "temperature_scan", "train_grid", "unit_variance",
 ]
