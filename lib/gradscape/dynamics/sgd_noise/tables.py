@@ -27,7 +27,7 @@ def phase_table(settings: Settings) -> results.Table:
             for a, k in np.ndindex(made.T.shape):
                 row = {"dataset": dataset, "depth": depth, "seeds": made.seeds, "alpha": float(made.alpha[a]),
                        "T": float(made.T[a, k]), "curve": [_short(value) for value in made.curves[a, k].tolist()]}
-                row |= {name: _short(made.cells[name][a, k]) for name in KEPT}
+                row |= {name: _short(float(made.cells[name][a, k])) for name in KEPT}
                 for name, value in row.items():
                     columns[name].append(value)
     return results.make(LESSON, "phase", columns, settings)

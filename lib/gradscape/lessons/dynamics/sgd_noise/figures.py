@@ -36,8 +36,7 @@ T_AXIS = axis("temperature T = lr / (h B)", log=2)
 P_AXIS = axis("training points P", log=2)
 CHANGE = "relative weight change"
 ERROR = "test error"
-INSET = 1.5  # what lies beyond the last point on a log axis, so that squares are not cut
-REGIMES = {"feature": "features, α = 2^-10", "balanced": "between, α = 1", "lazy": "lazy, α = 2^15"}
+REGIMES = {"feature": "α = 2^−10", "balanced": "α = 1", "lazy": "α = 2^15, lazy"}
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,8 @@ def fig_course(course: Course) -> go.Figure:
         f"Perceptron: χ = {chi:.3g}, P = {P}, T = {settings.perceptron_T:.3g}, d = {settings.d}",
         ["weights", "λ = |w⊥|/w₁, and the unfitted share"],
         [axis(TIME, log=True)] * 2, [axis("weight", log=True), axis("λ or share", log=True)],
-        takeaway=f"{found}. The noise weights settle early; the signal must grow until λ ~ P^(−1/(1+χ)) = {stop:.2g} "
-                 "and no point is left near the boundary.",
+        takeaway=f"{found}. The noise weights settle early; the signal grows on until no point is left unfitted, at a λ "
+                 f"of the order P^(−1/(1+χ)) = {stop:.2g}, up to a constant.",
     )
     for r, trace in enumerate(traces):
         later = (trace.t > 0) & (trace.w1 > 0) & (trace.unfitted > 0)  # both axes are logarithmic
@@ -82,7 +81,8 @@ def fig_course(course: Course) -> go.Figure:
         add_line(fig, t, perp, "noise |w⊥|", 1, **looks)
         add_line(fig, t, perp / w1, "λ", 2, panel=1, **looks)
         add_line(fig, t, share, "unfitted share", 3, panel=1, **looks)
-    mark_y(fig, stop, "predicted λ* ~ P^(−1/(1+χ))", panel=1, i=2)
+    mark_y(fig, stop, "P^(−1/(1+χ))", panel=1, i=2)
+    mark_y(fig, 1 / P, "one point of P", panel=1, i=3)
     return fig
 
 
@@ -144,7 +144,7 @@ def fig_lazy(grid: LazyScaling) -> go.Figure:
     time, change = grid.time_law, grid.change_law
     fig = panels(
         "Lazy networks (α = 2^15) on digits", ["training time", CHANGE, "T_c"], [T_AXIS, T_AXIS, P_AXIS],
-        [axis("t* = lr × steps", log=True), axis("|w − w₀| / |w₀|", log=True), axis("T_c", log=2)],
+        [axis("t* = lr × steps", log=True), axis("|w − w₀| / |w₀|", log=True), axis("T_c", log=True)],
         takeaway=f"t* ~ T^{time.T_exp:.2f} P^{time.P_exp:.2f} and Δw ~ T^{change.T_exp:.2f} P^{change.P_exp:.2f}. So "
                  f"the temperature T_c at which weights change by {CHANGE_AT_TC} falls with every doubling of P.",
         height=400,
@@ -191,8 +191,8 @@ def fig_phase(phase: Phase, pick: tuple[int, int] | None = None) -> go.Figure:
         [axis("output scale α", log=2), axis("steps", log=2)][: len(titles)],
         [axis("temperature T", log=2), axis(ERROR, range=(0, 0.55))][: len(titles)],
         takeaway=(f"Least error {error[best]:.3f} at {_named(phase, best)}. " if best else "")
-        + f"Squares are means over {phase.seeds} seeds, crosses cells in which some seed did not fit. Above the edge "
-          "nothing trains; above the dashed line weights change by more than 8 %.",
+        + f"Squares are means over {phase.seeds} seeds, crosses cells in which some seed did not fit. Above and "
+          "left of the black line weights change by more than 8 %: networks are not lazy there.",
         height=430,
     )
     alphas = np.repeat(phase.alpha, phase.T.shape[1])
@@ -206,7 +206,7 @@ def fig_phase(phase: Phase, pick: tuple[int, int] | None = None) -> go.Figure:
     if not whole.all():
         add_points(fig, alphas[~whole], phase.T.ravel()[~whole], "not all fitted", 4)
     edge = [edge_temperature(float(alpha), phase.depth) for alpha in phase.alpha]
-    add_line(fig, phase.alpha, np.array(edge) * INSET, "edge ~ α^k", 1, mode="lines")
+    add_line(fig, phase.alpha, edge, "predicted edge ~ α^k", 1, mode="lines")
     border = critical_temperature(change[:, ::-1], np.arange(1, change.shape[1] + 1), CHANGE_AT_TC)
     add_line(fig, phase.alpha, _temperatures(phase, border), f"Δw = {CHANGE_AT_TC}", 7, mode="lines", gaps=True,
              line={"dash": "dash"})
@@ -223,7 +223,12 @@ def fig_phase(phase: Phase, pick: tuple[int, int] | None = None) -> go.Figure:
 
 def _named(phase: Phase, cell: Sequence[Any]) -> str:
     alpha, T = float(phase.alpha[cell[0]]), float(phase.T[cell[0], cell[1]])
-    return f"α = 2^{np.log2(alpha):.0f}, T = 2^{np.log2(T):.1f}"
+    return f"α = {_power(alpha)}, T = {_power(T)}"
+
+
+def _power(value: float) -> str:
+    """A power of two as a reader writes it."""
+    return f"2^{round(float(np.log2(value)), 1):g}".replace("-", "−")
 
 
 def _temperatures(phase: Phase, place: np.ndarray) -> np.ndarray:
@@ -241,9 +246,10 @@ def fig_benefit(result: NoiseBenefit) -> go.Figure:
     n, feature = result.error.shape[-1], result.feature_gain
     fig = panels(
         "Who gains from noise?", ["test error", "error saved by 16 times the temperature"],
-        [axis("regime")] * 2, [axis(ERROR, range=(0, float(1.25 * result.error.mean(-1).max()))), axis("gain")],
-        takeaway=f"{n} seeds, paired. Noise helps where features are learned and not where the network is lazy. "
-                 f"Lowering α at the low temperature saves {feature.mean:.3f} ± {feature.stderr:.3f}.", height=400,
+        [axis("output scale")] * 2, [axis(ERROR, range=(0, float(1.25 * result.error.mean(-1).max()))), axis("gain")],
+        takeaway=f"{n} seeds, paired. Noise saves " + ", ".join(
+            f"{gain.mean:+.3f} at {REGIMES[name]}" for name, gain in zip(result.names, gains, strict=True))
+        + f". Lowering α from 2^15 to 1 at the low T saves {feature.mean:+.3f} ± {feature.stderr:.3f}.",
     )
     for k, name in enumerate(("low T", "high T")):
         errors = result.error[:, k]
@@ -260,10 +266,10 @@ def fig_counter(result: LazyGain) -> go.Figure:
     low, high = result.error
     gain = result.gain
     fig = figure(
-        "A counter-example: D = 1, relu, P = 512, α = 2^15", axis(f"{ERROR} at T = 2^{np.log2(result.T[0]):.0f}"),
-        axis(f"{ERROR} at T = 2^{np.log2(result.T[1]):.0f}"),
-        takeaway=f"Below the line noise helped. Mean {low.mean():.4f} → {high.mean():.4f}, a gain of {gain.mean:.4f} ± "
-                 f"{gain.stderr:.4f}: lazy networks can gain, too. Data and activation decide, not laziness alone.",
+        "A counter-example: D = 1, relu, P = 512, α = 2^15", axis(f"{ERROR} at T = {_power(result.T[0])}"),
+        axis(f"{ERROR} at T = {_power(result.T[1])}"),
+        takeaway=f"Below the line noise helped. Mean {low.mean():.4f} → {high.mean():.4f}: noise saves {gain.mean:+.4f} ± "
+                 f"{gain.stderr:.4f}, {gain.share_positive:.0%} of the seeds gain.",
     )
     ends = np.array([min(low.min(), high.min()), max(low.max(), high.max())])
     add_line(fig, ends, ends, "no difference", 6, mode="lines")
@@ -275,9 +281,10 @@ def fig_batches(scan: BatchScan) -> go.Figure:
     """Time and weight change over the batch size at one temperature."""
     small = scan.t_star.mean(1)[:3]
     fig = panels(
-        f"The same temperature, T = 2^{np.log2(scan.T):.0f}, made with different batches",
+        f"The same temperature, T = {_power(scan.T)}, made with different batches",
         ["training time", CHANGE], [axis("batch size B; lr = T h B", log=2)] * 2,
-        [axis("t* = lr × steps", log=True), axis("|w − w₀| / |w₀|", log=True)],
+        [axis("t* = lr × steps", range=(0, 1.05 * float(np.nanmax(scan.t_star)))),
+         axis("|w − w₀| / |w₀|", log=True)],
         takeaway=f"From B = 4 to 16 only T counts: t* differs by a factor of {small.max() / small.min():.2f}. Large "
                  "batches with their large steps are another dynamics.",
     )
