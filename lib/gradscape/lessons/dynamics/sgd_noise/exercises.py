@@ -78,7 +78,7 @@ def check_2(answer: Callable[..., Any]) -> Feedback | None:
         expect(abs(drawn.mean() - P / U) > MEAN * P / U, f"At {where} that is the wait for a batch of a single point. "
                                                          "B points are drawn at once.")
         with_repeats = 1 / (1 - (1 - U / P) ** B)
-        if abs(with_repeats - mean) > 2 * near:
+        if abs(with_repeats - mean) > 1.5 * near:
             expect(abs(drawn.mean() - with_repeats) > near / 2, f"At {where} that is the wait when a batch may hold a "
                                                                 "point twice. Its points are distinct: count subsets.")
         expect(abs(drawn.mean() - mean) <= near, f"At {where} brute force waits {mean:.3g} steps on average, you "

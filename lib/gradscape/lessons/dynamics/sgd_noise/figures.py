@@ -69,8 +69,8 @@ def fig_course(course: Course) -> go.Figure:
         f"Perceptron: χ = {chi:.3g}, P = {P}, T = {settings.perceptron_T:.3g}, d = {settings.d}",
         ["weights", "λ = |w⊥|/w₁, and the unfitted share"],
         [axis(TIME, log=True)] * 2, [axis("weight", log=True), axis("λ or share", log=True)],
-        takeaway=f"{found}. The noise weights settle early; the signal grows on until no point is left unfitted, at a λ "
-                 f"of the order P^(−1/(1+χ)) = {stop:.2g}, up to a constant.",
+        takeaway=f"{found}. The noise weights settle early; the signal grows on until no point is left unfitted, at "
+                 f"a λ of the order P^(−1/(1+χ)) = {stop:.2g}, up to a constant.",
     )
     for r, trace in enumerate(traces):
         later = (trace.t > 0) & (trace.w1 > 0) & (trace.unfitted > 0)  # both axes are logarithmic
@@ -173,10 +173,11 @@ def fig_edges(edges: Edges) -> go.Figure:
                  "less noise it bears once it must grow features.",
     )
     for i, (depth, row) in enumerate(zip(edges.depths, edges.edge, strict=True)):
-        add_points(fig, edges.alpha, row, f"D = {depth}", i, gaps=True)
         line = edges.alpha ** predicted_k(depth)
-        level = np.exp(np.nanmean(np.log(row / line))) if np.isfinite(row).any() else np.nan
-        add_line(fig, edges.alpha, level * line, f"predicted slope, D = {depth}", i, mode="lines", gaps=True)
+        if np.isfinite(row).any():
+            add_points(fig, edges.alpha, row, f"D = {depth}", i, gaps=True)
+            level = np.exp(np.nanmean(np.log(row / line)))
+            add_line(fig, edges.alpha, level * line, f"predicted slope, D = {depth}", i, mode="lines")
     return fig
 
 
@@ -208,8 +209,8 @@ def fig_phase(phase: Phase, pick: tuple[int, int] | None = None) -> go.Figure:
     edge = [edge_temperature(float(alpha), phase.depth) for alpha in phase.alpha]
     add_line(fig, phase.alpha, edge, "predicted edge ~ α^k", 1, mode="lines")
     border = critical_temperature(change[:, ::-1], np.arange(1, change.shape[1] + 1), CHANGE_AT_TC)
-    add_line(fig, phase.alpha, _temperatures(phase, border), f"Δw = {CHANGE_AT_TC}", 7, mode="lines", gaps=True,
-             line={"dash": "dash"})
+    if np.isfinite(border).any():
+        add_line(fig, phase.alpha, _temperatures(phase, border), f"Δw = {CHANGE_AT_TC}", 7, mode="lines", gaps=True)
     if pick:
         place = {"size": 26, "symbol": "square-open", "color": "#cf4a00", "line": {"width": 3}}
         add_points(fig, phase.alpha[[pick[0]]], phase.T[pick[0], [pick[1]]], "picked", 1, marker=place)
@@ -268,8 +269,8 @@ def fig_counter(result: LazyGain) -> go.Figure:
     fig = figure(
         "A counter-example: D = 1, relu, P = 512, α = 2^15", axis(f"{ERROR} at T = {_power(result.T[0])}"),
         axis(f"{ERROR} at T = {_power(result.T[1])}"),
-        takeaway=f"Below the line noise helped. Mean {low.mean():.4f} → {high.mean():.4f}: noise saves {gain.mean:+.4f} ± "
-                 f"{gain.stderr:.4f}, {gain.share_positive:.0%} of the seeds gain.",
+        takeaway=f"Below the line noise helped. Mean {low.mean():.4f} → {high.mean():.4f}: noise saves "
+                 f"{gain.mean:+.4f} ± {gain.stderr:.4f}, {gain.share_positive:.0%} of the seeds gain.",
     )
     ends = np.array([min(low.min(), high.min()), max(low.max(), high.max())])
     add_line(fig, ends, ends, "no difference", 6, mode="lines")
