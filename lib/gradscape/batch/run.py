@@ -119,21 +119,29 @@ def _execute(
 
         executor = LocalPool(workers, on_cell=lambda key, index, total: seen.cell(by_key[key].lesson, index, total))
     found: dict[str, Outcome] = {}
+    waiting: dict[Future[Outcome], Point] = {}
+
+    def keep(future: Future[Outcome]) -> None:
+        point, outcome = waiting[future], future.result()
+        place = store.commit(point, outcome)
+        found[point.lesson] = outcome
+        del waiting[future]
+        seen.ended(point.lesson, outcome, place)
+
     try:
         with _terminated_as_interrupt():
-            waiting: dict[Future[Outcome], Point] = {
-                executor.submit(_work(point, timeout, headless)): point for point in planning.longest_first(missing)
-            }
+            for point in planning.longest_first(missing):
+                waiting[executor.submit(_work(point, timeout, headless))] = point
             while waiting:
-                ended, _ = wait(waiting, timeout=POLL_S, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    point, outcome = waiting.pop(future), future.result()
-                    place = store.commit(point, outcome)
-                    found[point.lesson] = outcome
-                    seen.ended(point.lesson, outcome, place)
+                for future in wait(waiting, timeout=POLL_S, return_when=FIRST_COMPLETED).done:
+                    keep(future)
         executor.close()
     except KeyboardInterrupt:
+        # it may have come while an outcome was being written: what had ended by now is kept all the same
+        ended = [future for future in waiting if future.done() and not future.cancelled() and not future.exception()]
         executor.cancel()
+        for future in ended:
+            keep(future)
         how = f"gradscape run --resume {shlex.quote(str(store.folder))}"
         raise Interrupted(f"interrupted, {len(found)} of {len(missing)} lessons had ended; go on with: {how}") from None
     except OSError as error:
