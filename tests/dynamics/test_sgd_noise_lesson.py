@@ -103,9 +103,11 @@ def test_recorded_phase_is_the_one_that_was_computed(monkeypatch):
     assert again is not None
     np.testing.assert_allclose(again.alpha, original.alpha, rtol=1e-4)
     assert again.marks.tolist() == original.marks.tolist()
-    np.testing.assert_allclose(again.T, original.T)
+    np.testing.assert_allclose(again.T, original.T, rtol=1e-4)
     np.testing.assert_allclose(again.cells["test_error"], original.cells["test_error"], rtol=1e-4)
     np.testing.assert_allclose(again.curves, original.curves, rtol=1e-4)
+    assert again.recorded == table.caption
+    assert "Recorded" in view.fig_phase(again).layout.title.text
     assert tables.recorded_phase(3, "digits") is None
     assert tables.phase_at(SMOKE, 2, "digits").seeds == SMOKE.size.phase_seeds
 

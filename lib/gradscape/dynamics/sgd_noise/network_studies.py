@@ -288,6 +288,7 @@ class Phase:
     cells: dict[str, Array]
     marks: Array
     curves: Array
+    recorded: str = ""  # when and how, if it was not computed now
 
 
 def phase(settings: Settings, *, depth: int = 2, dataset: str = "digits", progress: Progress = None) -> Phase:

@@ -46,7 +46,7 @@ def recorded_phase(depth: int, dataset: str) -> Phase | None:
     """The recorded phase diagram of a depth and data set, or ``None`` where there is none."""
     table = _recorded()
     rows = [row for row in table.rows() if (row["depth"], row["dataset"]) == (depth, dataset)] if table else []
-    if not rows:
+    if table is None or not rows:
         return None
     alpha = np.array(sorted({row["alpha"] for row in rows}))
     shape = (len(alpha), len(rows) // len(alpha))
@@ -57,7 +57,7 @@ def recorded_phase(depth: int, dataset: str) -> Phase | None:
 
     curves = grid("curve")
     return Phase(dataset, depth, int(rows[0]["seeds"]), alpha, grid("T"), {name: grid(name) for name in KEPT},
-                 4.0 ** np.arange(curves.shape[-1]), curves)
+                 4.0 ** np.arange(curves.shape[-1]), curves, table.caption)
 
 
 def phase_at(settings: Settings, depth: int, dataset: str) -> Phase:

@@ -193,7 +193,8 @@ def fig_phase(phase: Phase, pick: tuple[int, int] | None = None) -> go.Figure:
         [axis("temperature T", log=2), axis(ERROR, range=(0, 0.55))][: len(titles)],
         takeaway=(f"Least error {error[best]:.3f} at {_named(phase, best)}. " if best else "")
         + f"Squares are means over {phase.seeds} seeds, crosses cells in which some seed did not fit. Above and "
-          "left of the black line weights change by more than 8 %: networks are not lazy there.",
+          "left of the black line weights change by more than 8 %: networks are not lazy there."
+        + (f" {phase.recorded}." if phase.recorded else ""),
         height=430,
     )
     alphas = np.repeat(phase.alpha, phase.T.shape[1])
