@@ -17,7 +17,8 @@ function watch(model, name, act) {
   return () => model.off(`change:${name}`, act);
 }
 
-// Moves of one control replace each other while Python is busy; buttons are sent at once.
+// Moves of one control replace each other while Python is busy. Buttons are sent at once, but never overtake a move: what
+// waits is sent before Run, and dropped before a preset or Reset, which set every control.
 function courier(model, delay) {
   const waiting = new Map();
   let busy = false, timer = null;
@@ -31,7 +32,15 @@ function courier(model, delay) {
   const stop = watch(model, "ack", () => { busy = false; next(); });
   return {
     stop, waits: (name) => waiting.has(name),
-    now: (message) => model.send(message),
+    now: (message) => {
+      if (["run", "preset", "reset"].includes(message.kind)) {
+        clearTimeout(timer);
+        timer = null;
+        if (message.kind === "run") waiting.forEach((move) => model.send(move));
+        waiting.clear();
+      }
+      model.send(message);
+    },
     move: (name, message) => {
       waiting.set(name, message);
       clearTimeout(timer);
