@@ -45,24 +45,25 @@ def only_v(*args):
     return guide_v(*args)[0]
 
 
-SOLUTIONS: dict[int, tuple[Any, ...]] = {1: (eta_equivalent,), 2: (guide_v,), 3: (0.0, 2.5, -0.5)}
+SOLUTIONS: dict[int, Any] = {1: eta_equivalent, 2: guide_v, 3: (0.0, 2.5, -0.5)}
+SLOW = (3,)  # its checker samples with three fresh seeds
 
 # exercise -> (answer, a part of the hint it should get)
-WRONG: dict[int, list[tuple[tuple[Any, ...], str]]] = {
+WRONG: dict[int, list[tuple[Any, str]]] = {
     1: [
-        ((lambda w, eta: eta,), "starts from D_u"),
-        ((lambda w, eta: w * eta / (w - 1),), "Where does the part"),
-        ((lambda w, eta: (1 - w * eta) / (w - 1),), "sign"),
-        ((lambda w, eta: w * eta - 1,), "divided"),
-        ((lambda w, eta: eta - 1 / w,), "collect the two parts"),
+        (lambda w, eta: eta, "starts from D_u"),
+        (lambda w, eta: w * eta / (w - 1), "Where does the part"),
+        (lambda w, eta: (1 - w * eta) / (w - 1), "sign"),
+        (lambda w, eta: w * eta - 1, "divided"),
+        (lambda w, eta: eta - 1 / w, "collect the two parts"),
     ],
     2: [
-        ((plain_momentum,), "σ changes between"),
-        ((inverted_ratio,), "which σ belongs"),
-        ((projected_on_v,), "along D_c"),
-        ((in_denoised_space,), "you return D"),
-        ((wrong_sign,), "the first step"),
-        ((only_v,), "return the guided v and"),
+        (plain_momentum, "σ changes between"),
+        (inverted_ratio, "which σ belongs"),
+        (projected_on_v, "along D_c"),
+        (in_denoised_space, "you return D"),
+        (wrong_sign, "the first step"),
+        (only_v, "return the guided v and"),
     ],
     3: [
         ((1.0, 0.0, 0.0), "Which part of the update burns"),

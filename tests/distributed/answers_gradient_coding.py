@@ -10,14 +10,14 @@ def pattern(*lost: tuple[int, int], rounds: int = 6) -> list[list[bool]]:
     return [[(r, i) in lost for i in range(3)] for r in range(rounds)]
 
 
-# exercise -> the arguments of its checker
+# exercise -> answer
 SOLUTIONS = {
-    1: ((PAIRS, LEAST),),
+    1: (PAIRS, LEAST),
     2: (pattern((1, 0), (2, 0)), (2, 0)),
-    3: (5.5,),
+    3: 5.5,
 }
 
-# exercise -> (arguments, part of the hint)
+# exercise -> (answer, part of the hint)
 WRONG = {
     1: [
         (([(1, 2)], 28 * 2 / (256 * 29)), "designs with T ≤ 3 are missing"),
@@ -42,10 +42,10 @@ WRONG = {
         (([[True, False], [True, False]], (1, 0)), "(rounds, 3)"),
     ],
     3: [
-        ((2.2,), "where the scenario starts"),
-        ((3.5,), "take a larger α"),
-        ((8.0,), "take a smaller α"),
-        ((-1.0,), "between 0 and 50"),
-        (("five",), "must be a number"),
+        (2.2, "where the scenario starts"),
+        (3.5, "take a larger α"),
+        (8.0, "take a smaller α"),
+        (-1.0, "between 0 and 50"),
+        ("five", "must be a number"),
     ],
 }

@@ -5,7 +5,6 @@ import doctest
 import importlib
 import math
 import pkgutil
-import time
 
 import pytest
 import torch
@@ -172,16 +171,6 @@ def test_the_timeline_is_the_clock_at_once():
         clock.round(compute[r], up=up[r], down=64)
         ends.append(clock.now)
     assert torch.allclose(timeline(compute, up=up, down=64, link=link), seconds(*ends), rtol=1e-12, atol=0)
-
-
-def test_256_workers_take_seconds_at_most():
-    start = time.process_time()
-    compute = DelayModel().sample(1000, 256, generator())
-    clock = Clock(256, mu=1.0)
-    for r in range(1000):
-        clock.round(compute[r], up=64)
-    assert clock.rounds == 1000
-    assert time.process_time() - start < 10  # 0.15 s on an idle machine
 
 
 @pytest.mark.parametrize("call", [

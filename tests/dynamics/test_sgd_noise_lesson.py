@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -14,30 +13,9 @@ from gradscape.lessons.dynamics import sgd_noise as view
 from gradscape.lessons.dynamics.sgd_noise.exercises import CASES, brute_force
 from gradscape.workbench import describe
 
-from tests.dynamics import answers_sgd_noise as answers
-
-LIVE = 0.1  # seconds of compute that a live explorer may take per move
 DRAWN = 0.05  # relative, four standard errors of the brute-force variance
 
 SMOKE = sgd.Settings(profile="smoke", P=64)
-CHECKS = {1: view.check_1, 2: view.check_2, 3: view.check_3}
-STUBS = {1: ..., 2: lambda P, U, B, rng: ..., 3: lambda T, P, change: ...}
-
-
-@pytest.mark.parametrize("number", CHECKS)
-def test_solution_is_accepted_and_stub_is_not_attempted(number):
-    feedback = CHECKS[number](answers.SOLUTIONS[number])
-    assert feedback, feedback
-    assert CHECKS[number](STUBS[number]).verdict == "not attempted"
-
-
-@pytest.mark.parametrize(
-    ("number", "answer", "hint"), [(n, answer, hint) for n, rows in answers.WRONG.items() for answer, hint in rows]
-)
-def test_wrong_answer_gets_its_hint(number, answer, hint):
-    feedback = CHECKS[number](answer)
-    assert feedback.verdict == "try again"
-    assert hint in feedback.hint
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -119,20 +97,15 @@ def test_the_lesson_has_a_recorded_phase_diagram():
         (dataset, depth) for dataset in tables.DATASETS for depth in (1, 2, 3)}
 
 
-def test_phase_explorer_picks_the_nearest_cell_at_once():
+def test_phase_explorer_picks_the_nearest_cell():
     explorer = view.explorer_phase(SMOKE)
     explorer.check()
     explorer.set(alpha=2.0**-10, T=2.0**-12)
     phase, (a, k) = explorer.result
     assert (a, k) == (0, phase.T.shape[1] - 1)
-    spent = []
     for alpha in (2.0**-6, 1.0, 2.0**6):
-        began = time.process_time()
         explorer.set(alpha=alpha)
-        spent.append(time.process_time() - began)
         assert explorer.status["kind"] == "ok"
-    # the best of three: other processes share the machine; drawing comes on top of computing here
-    assert min(spent) < 2 * LIVE
 
 
 def test_perceptron_explorer_shows_what_fits_into_its_time():

@@ -4,24 +4,15 @@ Nothing is read on import and no loader touches the network; only ``fetch`` does
 """
 from __future__ import annotations
 
-import importlib
-from typing import Any
+import lazy_loader
 
-_MODULES = ("fashion", "formats", "integrity", "labels", "photos", "remote", "tables")
-_NAMES = {
-    "DataError": "integrity", "checksums": "integrity", "verify": "integrity",
-    "Labeled": "labels", "parity": "labels", "random_split": "labels",
-    "fetch": "remote", "remote_sets": "remote",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name in _NAMES:
-        return getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULES, *_NAMES])
+# Nothing below is imported before it is asked for: module -> the public names it defines.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    ["fashion", "formats", "integrity", "labels", "photos", "remote", "tables"],
+    {
+        "integrity": ["checksums", "DataError", "verify"],
+        "labels": ["Labeled", "parity", "random_split"],
+        "remote": ["fetch", "remote_sets"],
+    },
+)

@@ -6,33 +6,23 @@ that talk over loopback), ``compressors`` and ``feedback`` (what a client sends 
 """
 from __future__ import annotations
 
-import importlib
-from typing import Any
+import lazy_loader
 
-# Public name -> module that defines it; loaded when first asked for.
-_NAMES = {
-    "Channel": "real", "ProcessError": "real", "launch": "real",
-    "Clock": "workers", "DelayModel": "workers", "DelayTrace": "workers", "Link": "workers", "bits": "workers",
-    "gilbert_elliott": "workers", "timeline": "workers",
-    "BurstyModel": "gradient_coding", "GC": "gradient_coding", "GradientCode": "gradient_coding",
-    "MSGC": "gradient_coding", "NoCoding": "gradient_coding", "SRSGC": "gradient_coding",
-    "train_sequence": "gradient_coding",
-    "Compressor": "compressors", "Dither": "compressors", "Identity": "compressors", "NaturalRound": "compressors",
-    "Quantize": "compressors", "RandK": "compressors", "ScaledSign": "compressors", "TopK": "compressors",
-    "ec_step": "feedback", "ef21_step": "feedback", "Exchange": "wire", "exchange": "wire",
-    "nonconvex_least_squares": "error_feedback", "nonconvex_logistic": "error_feedback",
-    "step_size": "error_feedback", "weighted_mean_smoothness": "error_feedback", "xi": "error_feedback",
-}
-_MODULES = ("compressors", "error_feedback", "feedback", "gradient_coding", "real", "wire", "workers")
-
-
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        return getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_NAMES, *_MODULES])
+# Nothing below is imported before it is asked for: module -> the public names it defines.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    ["compressors", "error_feedback", "feedback", "gradient_coding", "real", "wire", "workers"],
+    {
+        "real": ["Channel", "launch", "ProcessError"],
+        "workers": ["bits", "Clock", "DelayModel", "DelayTrace", "gilbert_elliott", "Link", "timeline"],
+        "gradient_coding": ["BurstyModel", "GC", "GradientCode", "MSGC", "NoCoding", "SRSGC", "train_sequence"],
+        "compressors": [
+            "Compressor", "Dither", "Identity", "NaturalRound", "Quantize", "RandK", "ScaledSign", "TopK",
+        ],
+        "feedback": ["ec_step", "ef21_step"],
+        "wire": ["Exchange", "exchange"],
+        "error_feedback": [
+            "nonconvex_least_squares", "nonconvex_logistic", "step_size", "weighted_mean_smoothness", "xi",
+        ],
+    },
+)

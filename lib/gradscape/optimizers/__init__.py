@@ -1,27 +1,13 @@
 """Optimizers: how far to step, and what the gradients of the last steps say about it."""
 from __future__ import annotations
 
-import importlib
-from typing import Any
+import lazy_loader
 
-# Public name -> lesson that defines it; loaded when first asked for.
-_NAMES = {
-    "DiffGrad": "diffgrad",
-    "FrictionRecord": "diffgrad",
-    "diffgrad_state": "diffgrad",
-    "diffgrad_update": "diffgrad",
-    "friction": "diffgrad",
-}
-_LESSONS = ("diffgrad",)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        return getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
-    if name in _LESSONS:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_NAMES, *_LESSONS])
+# Nothing below is imported before it is asked for: module -> the public names it defines.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    ["diffgrad"],
+    {
+        "diffgrad": ["DiffGrad", "diffgrad_state", "diffgrad_update", "friction", "FrictionRecord"],
+    },
+)
