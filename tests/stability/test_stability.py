@@ -9,7 +9,8 @@ from gradscape import catalog, lesson
 SEEDS, NEEDED = range(20), 19
 # Claims that do hang on the seed, with what is known of them; the lesson says so too.
 KNOWN = {
-    "optimizers/diffgrad": {"D5"},  # partly for 5 of 20: too few of twenty networks are on the criterion's side at one rate
+    # partly for 5 of 20: too few of twenty networks are on the criterion's side at one rate
+    "optimizers/diffgrad": {"D5"},
 }
 LESSONS = catalog.lessons(available=True)
 
