@@ -80,6 +80,7 @@ def test_a_vector_converges_as_one():
 
 
 def test_divergence_is_told():
+    """x² from 3 grows beyond all floats; it must not count as standing still at infinity."""
     found = fixed_point(lambda x: x * x, doubles(0.5, 3.0), tol=1e-12)
     assert found.converged.tolist() == [True, False]
 
@@ -103,7 +104,8 @@ def test_top_singular_is_that_of_the_full_decomposition(shape):
     torch.testing.assert_close(found.s, full.S[..., 0], rtol=1e-10, atol=0)
     overlap = (found.v * full.Vh[..., 0, :]).sum(-1).abs()
     torch.testing.assert_close(overlap, torch.ones_like(overlap), rtol=0, atol=EXACT)
-    torch.testing.assert_close((matrix @ found.v[..., None])[..., 0], found.s[..., None] * found.u, rtol=1e-7, atol=1e-7)
+    image = (matrix @ found.v[..., None])[..., 0]
+    torch.testing.assert_close(image, found.s[..., None] * found.u, rtol=1e-7, atol=1e-7)
 
 
 def test_equal_top_values_do_no_harm():

@@ -105,8 +105,9 @@ def fixed_point(
         x = torch.where(moving, after, x)
         change = torch.where(active, moved, change)
         steps += active
-        converged |= active & (moved <= tol * (1 + size))
-        active = active & ~converged & torch.isfinite(moved)
+        well = torch.isfinite(moved)
+        converged |= active & well & (moved <= tol * (1 + size))
+        active = active & well & ~converged
         if not bool(active.any()):
             break
     return FixedPoint(x, steps, change, converged)
@@ -126,7 +127,9 @@ class TopSingular:
     steps: int
 
 
-def top_singular(matrix: Tensor, *, start: Tensor | None = None, tol: float = 1e-8, max_steps: int = 1000) -> TopSingular:
+def top_singular(
+    matrix: Tensor, *, start: Tensor | None = None, tol: float = 1e-8, max_steps: int = 1000
+) -> TopSingular:
     """Power iteration on A'A for matrices (*batch, m, n): the largest singular value with its vectors.
 
     ``start`` (*batch, n) is a first guess for v (the row of A with the largest norm if left out, which is never
@@ -151,7 +154,9 @@ def top_singular(matrix: Tensor, *, start: Tensor | None = None, tol: float = 1e
     elif tuple(start.shape) != (*matrix.shape[:-2], matrix.shape[-1]):
         raise ValueError(f"start has shape {tuple(start.shape)}: must be {(*matrix.shape[:-2], matrix.shape[-1])}")
     v = _unit(start)
-    for done in range(1, max_steps + 1):
+    steps = 0
+    while steps < max_steps:
+        steps += 1
         u = _unit((matrix @ v[..., None])[..., 0])
         back = (u[..., None, :] @ matrix)[..., 0, :]
         s = back.norm(dim=-1)
@@ -159,7 +164,7 @@ def top_singular(matrix: Tensor, *, start: Tensor | None = None, tol: float = 1e
         v = back / s[..., None]
         if bool((residual <= tol).all()):
             break
-    return TopSingular(s, u, v, residual, done)
+    return TopSingular(s, u, v, residual, steps)
 
 
 def _unit(vector: Tensor) -> Tensor:
