@@ -1,8 +1,9 @@
-"""Random matrices: the Marchenko–Pastur law, its quadrature and its resolvent.
+"""Random matrices: the Marchenko–Pastur law, its quadrature and resolvent, and the same law seen in symmetric noise.
 
 Marchenko & Pastur, Math. USSR-Sbornik 1 (1967), in the convention of Advani & Saxe (arXiv 1710.03667): the eigenvalues
 of ``X Xᵀ`` for an N × P matrix ``X`` of independent entries with mean 0 and variance 1/N, as N and P grow with
 ``alpha = P/N``. Other texts and packages call the inverse of this number the ratio; then eigenvalues rescale too.
+The noisy law adds a symmetric Gaussian matrix: the free convolution Marchenko–Pastur ⊞ semicircle (Pastur 1972).
 """
 from __future__ import annotations
 
@@ -95,3 +96,134 @@ def mp_resolvent(gamma: float | Tensor, alpha: float) -> Tensor:
     b = gamma + (alpha - 1.0)
     root = (b * b + 4.0 * gamma).sqrt()
     return torch.where(b > 0, 2.0 / (b.clamp(min=0.0) + root), (root - b) / (2.0 * gamma))
+
+
+# ---- a Wishart matrix seen in noise: Marchenko–Pastur ⊞ semicircle ---------------------------------------------------
+
+
+def semicircle_density(x: float | Tensor, variance: float = 1.0) -> Tensor:
+    """Density ``√(4v - x²)/(2πv)`` of the eigenvalues of a symmetric Gaussian matrix (Wigner 1955).
+
+    ``variance`` v: d times the variance of an entry off the diagonal, for d × d matrices as d grows. Zero outside
+    ``|x| < 2√v``. Raises ``ValueError`` for ``variance <= 0`` or entries that are not finite.
+    """
+    positive("variance", variance)
+    x = as_float64("x", x)
+    return (4 * variance - x * x).clamp(min=0.0).sqrt() / (2 * math.pi * variance)
+
+
+def _scaled(kappa: float, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Standard deviation ``s``, noise share ``c`` of the variance and skewness ``t`` of the law, ``(…, 1)`` each.
+
+    In ``y = (x - 1)/s`` the Stieltjes transform g solves ``y = (1 - c) g/(1 - t g) + c g + 1/g``: both limits, a pure
+    Wishart matrix (c = 0) and pure noise (t = 0), are then harmless.
+    """
+    noise = noise.unsqueeze(-1)
+    s = (1.0 / kappa + noise).sqrt()
+    return s, noise / s**2, 1.0 / (kappa * s)
+
+
+def _inverse_transform(y: Tensor, c: Tensor, t: Tensor) -> Tensor:
+    """``f = 1/g`` on the real line, complex with ``Im f >= 0``: the physical root of a monic real cubic.
+
+    ``f³ - (y + t) f² + (1 + t y) f - c t = 0`` by Cardano's formula, then two Newton steps, because the digits of a
+    narrow part of the spectrum (small c) cancel in the discriminant. Outside the support all three roots are real: the
+    physical one is the largest to the right of all eigenvalues, the smallest to the left, the middle one in a gap.
+    """
+    a, b = -(y + t), 1.0 + t * y
+    p, r = b - a * a / 3, 2 * a**3 / 27 - a * b / 3 - c * t
+    disc = r * r / 4 + (p / 3) ** 3
+    root = disc.clamp(min=0.0).sqrt()
+    big = -r / 2 - torch.where(r > 0, root, -root)
+    u = big.sign() * big.abs().pow(1 / 3)
+    v = torch.where(u == 0, 0.0, -p / (3 * torch.where(u == 0, 1.0, u)))
+    bulk = torch.complex(-(u + v) / 2 - a / 3, (math.sqrt(3) / 2) * (u - v).abs())
+    length = (-p / 3).clamp(min=0.0).sqrt()
+    angle = torch.acos((-r / (2 * torch.where(length > 0, length, 1.0) ** 3)).clamp(-1.0, 1.0)) / 3
+    high, middle, low = (2 * length * torch.cos(angle - 2 * math.pi * k / 3) - a / 3 for k in range(3))
+    real = torch.where(high > t, high, torch.where(low < 0, low, middle))
+    f = torch.where(disc > 0, bulk, torch.complex(real, torch.zeros_like(real)))
+    for _ in range(2):
+        slope = (3 * f + 2 * a) * f + b
+        step = (((f + a) * f + b) * f - c * t) / torch.where(slope == 0, 1.0, slope)
+        f = torch.where(step.abs() < 0.1 * f.abs(), f - step, f)
+    return f
+
+
+def _edges(c: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """Edges ``(…, 4)`` of the scaled law and whether it has a gap ``(…)``; without a gap the middle two are one point.
+
+    Edges are the extrema of ``y(f) = (1 - c)/(f - t) + c/f + f``, real roots of ``(f² - c)(f - t)² = (1 - c) f²``. The
+    middle pair of roots is complex when there is no gap: the real part of its y is then where a gap is about to open.
+    """
+    c, t = c.squeeze(-1), t.squeeze(-1)
+    companion = torch.zeros(*c.shape, 4, 4, dtype=torch.float64)
+    companion[..., 0, :] = torch.stack([2 * t, 1 - t * t, -2 * c * t, c * t * t], -1)
+    companion[..., [1, 2, 3], [0, 1, 2]] = 1.0
+    f = torch.linalg.eigvals(companion)
+    f = torch.gather(f, -1, f.real.argsort(-1))
+    y = (1 - c.unsqueeze(-1)) / (f - t.unsqueeze(-1)) + c.unsqueeze(-1) / f + f
+    first, last = y.real[..., 0], y.real[..., 3]
+    gap = (f.imag == 0).all(-1)
+    middle = y.real[..., 1]  # far from opening a gap it may lie anywhere: then any inner point will do
+    one = torch.where((middle > first) & (middle < last), middle, (first + last) / 2)
+    two = [torch.where(gap, y.real[..., k].clone(), one) for k in (1, 2)]
+    return torch.stack([first, torch.minimum(*two), torch.maximum(*two), last], -1), gap
+
+
+def noisy_wishart_support(kappa: float, noise: float) -> Tensor:
+    """Edges of the spectrum, ``(2,)`` for one interval or ``(4,)`` for two (see :func:`noisy_wishart_resolvent`).
+
+    >>> [round(edge, 4) for edge in noisy_wishart_support(0.5, 1 / 30).tolist()]
+    [-0.2567, 5.9151]
+    """
+    s, c, t = _scaled(positive("kappa", kappa), torch.tensor(positive("noise", noise), dtype=torch.float64))
+    edges, gap = _edges(c, t)
+    return 1.0 + s * (edges if bool(gap) else edges[[0, 3]])
+
+
+def noisy_wishart_resolvent(x: float | Tensor, kappa: float, noise: float | Tensor) -> tuple[Tensor, Tensor]:
+    """Hilbert part h and density ρ of ``Y = WᵀW/m + √noise · Z`` at ``x``: ``g(x - i0) = h + iπρ`` (Pastur 1972).
+
+    W is m × d with independent entries of variance 1 and ``kappa = m/d``: its Marchenko–Pastur law has mean 1 and
+    variance 1/kappa (eigenvalues ``λ/kappa`` of the law above at ``alpha = kappa``). Z is symmetric Gaussian with
+    semicircle of variance 1. Their free convolution has the Stieltjes transform g with
+    ``x = 1/(1 - g/kappa) + noise · g + 1/g``.
+
+    ``x`` ``(…, k)`` and ``noise`` ``(…)`` broadcast (one noise: any shape of x). Outside the support ρ is 0 and h is g.
+    Raises ``ValueError`` for ``kappa <= 0``, ``noise <= 0`` or entries that are not finite.
+    """
+    x, noise = as_float64("x", x), _positive_entries("noise", noise)
+    s, c, t = _scaled(positive("kappa", kappa), noise)
+    f = _inverse_transform((x - 1.0) / s, c, t)
+    square = (f.real**2 + f.imag**2) * s
+    return (f.real / square).reshape(x.shape if noise.ndim == 0 else f.shape), \
+        (f.imag / (math.pi * square)).reshape(x.shape if noise.ndim == 0 else f.shape)
+
+
+def noisy_wishart_quadrature(kappa: float, noise: float | Tensor, n: int = 256) -> tuple[Tensor, Tensor, Tensor]:
+    """Nodes x, weights w and density ρ with ``Σ w f(x) ≈ ∫ f(x) ρ(x) dx``, each ``(…, n)`` for ``noise`` ``(…)``.
+
+    Two pieces, split in the gap or where one is about to open; on each ``x = mid + half cos θ`` and Gauss–Legendre in
+    θ, which removes the square-root edges. Raises ``ValueError`` for bad ``kappa`` or ``noise``, odd n or n < 4.
+    """
+    if at_least("n", n, 4) % 2:
+        raise ValueError(f"n={n!r}: must be even, half of the nodes for each piece of the spectrum")
+    noise = _positive_entries("noise", noise)
+    s, c, t = _scaled(positive("kappa", kappa), noise)
+    edges, _ = _edges(c, t)
+    nodes, weights = (torch.from_numpy(array) for array in _legendre(n // 2))
+    theta = 0.5 * math.pi * (1.0 - nodes)
+    mid, half = ((edges[..., 1::2] + sign * edges[..., ::2]).unsqueeze(-1) / 2 for sign in (1, -1))
+    y = (mid + half * torch.cos(theta)).flatten(-2)
+    dy = (half * torch.sin(theta) * weights * (0.5 * math.pi)).flatten(-2)
+    f = _inverse_transform(y, c, t)
+    density = f.imag / (math.pi * (f.real**2 + f.imag**2))
+    return 1.0 + s * y, dy * density, density / s
+
+
+def _positive_entries(name: str, value: float | Tensor) -> Tensor:
+    tensor = as_float64(name, value)
+    if bool((tensor <= 0).any()):
+        raise ValueError(f"{name}: smallest entry is {tensor.min().item()!r}; all must be > 0")
+    return tensor
