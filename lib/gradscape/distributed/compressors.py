@@ -64,11 +64,12 @@ def largest(x: Tensor, k: int) -> Tensor:
     if k == d:
         return torch.arange(d, device=x.device).expand(x.shape)
     size = x.detach().abs()
-    if k > 1:
-        return size.topk(k, dim=-1, sorted=False).indices
-    if size.device.type == "cpu":  # numpy finds the largest of a short row three times faster
-        return torch.from_numpy(size.numpy().argmax(-1, keepdims=True))
-    return size.argmax(-1, keepdim=True)
+    if size.device.type == "cpu" and size.dtype in (torch.float32, torch.float64):
+        # numpy is two to four times faster here
+        if k == 1:
+            return torch.from_numpy(size.numpy().argmax(-1, keepdims=True))
+        return torch.from_numpy(size.numpy().argpartition(d - k, axis=-1)[..., d - k :])
+    return size.topk(k, dim=-1, sorted=False).indices
 
 
 def sample_places(x: Tensor, k: int, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,142 @@
+"""EControl: Fast Distributed Optimization with Compression and Error Control (Gao, Islamov & Stich, arXiv 2311.05645).
+
+How clients that differ send compressed noisy gradients without a lasting error. ``methods``: one round of every
+method, and the linear model of the gain; ``simulator``: many runs at once; ``optimizer``: a torch optimizer; ``tasks``,
+``learners``: test problems and label-skewed images; ``experiments``, ``real_runs``, ``claims``: what the lesson
+measures.
+"""
+from __future__ import annotations
+
+from gradscape.distributed.compressors import Compressor, Identity, RandK, TopK
+from gradscape.distributed.econtrol.claims import CLAIMS, MEASURES, TABLES, measure, network_table, sweep_table
+from gradscape.distributed.econtrol.experiments import (
+    GAINS,
+    GAMMA,
+    GAMMAS,
+    Gains,
+    Own,
+    Scaling,
+    Sweep,
+    at_gamma,
+    clean,
+    error_at,
+    gains,
+    largest_gain_holds,
+    noise_errors,
+    noisy,
+    own,
+    own_sweep,
+    point,
+    quadratics,
+    skewed,
+    speedup,
+    started,
+)
+from gradscape.distributed.econtrol.learners import (
+    Softmax,
+    Training,
+    TwoLayer,
+    label_skew_clients,
+    skewed_images,
+    train,
+)
+from gradscape.distributed.econtrol.methods import (
+    THEORY_SHARE,
+    critical_eta,
+    ec_ideal_step,
+    econtrol_step,
+    ef21_sgdm_step,
+    largest_linear_eta,
+    linear_matrix,
+    linear_model_roots,
+)
+from gradscape.distributed.econtrol.optimizer import EControlSGD
+from gradscape.distributed.econtrol.real_runs import (
+    IMAGE_GAMMAS,
+    Images,
+    Wire,
+    between_processes,
+    images,
+    two_layer,
+    wire_answer,
+)
+from gradscape.distributed.econtrol.settings import SIZES, Settings, Sizes
+from gradscape.distributed.econtrol.simulator import METHODS, ECSimulator, History, run
+from gradscape.distributed.econtrol.tasks import (
+    OptimalClients,
+    equal_quadratic,
+    gaussian_noise,
+    koloskova_quadratic,
+    skewed_noise,
+)
+from gradscape.distributed.feedback import ec_step, ef21_step
+
+__all__ = [
+    "CLAIMS",
+    "GAINS",
+    "GAMMA",
+    "GAMMAS",
+    "IMAGE_GAMMAS",
+    "MEASURES",
+    "METHODS",
+    "SIZES",
+    "TABLES",
+    "THEORY_SHARE",
+    "Compressor",
+    "ECSimulator",
+    "EControlSGD",
+    "Gains",
+    "History",
+    "Identity",
+    "Images",
+    "OptimalClients",
+    "Own",
+    "RandK",
+    "Scaling",
+    "Settings",
+    "Sizes",
+    "Softmax",
+    "Sweep",
+    "TopK",
+    "Training",
+    "TwoLayer",
+    "Wire",
+    "at_gamma",
+    "between_processes",
+    "clean",
+    "critical_eta",
+    "ec_ideal_step",
+    "ec_step",
+    "econtrol_step",
+    "ef21_sgdm_step",
+    "ef21_step",
+    "equal_quadratic",
+    "error_at",
+    "gains",
+    "gaussian_noise",
+    "images",
+    "koloskova_quadratic",
+    "label_skew_clients",
+    "largest_gain_holds",
+    "largest_linear_eta",
+    "linear_matrix",
+    "linear_model_roots",
+    "measure",
+    "network_table",
+    "noise_errors",
+    "noisy",
+    "own",
+    "own_sweep",
+    "point",
+    "quadratics",
+    "run",
+    "skewed",
+    "skewed_images",
+    "skewed_noise",
+    "speedup",
+    "started",
+    "sweep_table",
+    "train",
+    "two_layer",
+    "wire_answer",
+]
