@@ -61,7 +61,7 @@ from gradscape.distributed.econtrol.real_runs import (
     wire_answer,
 )
 from gradscape.distributed.econtrol.settings import SIZES, Settings, Sizes
-from gradscape.distributed.econtrol.simulator import METHODS, ECSimulator, History, run
+from gradscape.distributed.econtrol.simulator import METHODS, ECSimulator, History, Plan, run, run_all
 from gradscape.distributed.econtrol.tasks import (
     OptimalClients,
     equal_quadratic,
@@ -91,6 +91,7 @@ __all__ = [
     "Images",
     "OptimalClients",
     "Own",
+    "Plan",
     "RandK",
     "Scaling",
     "Settings",
@@ -130,6 +131,7 @@ __all__ = [
     "point",
     "quadratics",
     "run",
+    "run_all",
     "skewed",
     "skewed_images",
     "skewed_noise",

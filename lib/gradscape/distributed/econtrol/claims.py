@@ -11,6 +11,7 @@ from gradscape import results
 from gradscape.distributed.econtrol import experiments as ex
 from gradscape.distributed.econtrol import real_runs
 from gradscape.distributed.econtrol.settings import Settings
+from gradscape.distributed.econtrol.simulator import Plan
 from gradscape.distributed.econtrol.tasks import gaussian_noise
 from gradscape.lesson import Claim, Measured, at_least, at_most, below, between, equals, every, is_true, within
 from gradscape.lesson import measure as measure_claims
@@ -237,9 +238,9 @@ def sweep_table(settings: Settings) -> results.Table:
     delta = compressor.alpha(size.d)
     ratios = torch.logspace(-2.4, 0.8, size.sweep_etas, dtype=torch.float64)
     gammas = torch.logspace(-3.5, -1, size.sweep_gammas, dtype=torch.float64)
-    errors = torch.stack([
-        task.run("econtrol", gamma, size.rounds, eta=delta * ratios, compressor=compressor,
-                 noise=gaussian_noise(ex.SIGMA, size.d)).noise_error for gamma in gammas], 2)
+    plans = {f"{gamma:g}": Plan("econtrol", float(gamma), delta * ratios) for gamma in gammas}
+    made = task.run(plans, size.rounds, compressor=compressor, noise=gaussian_noise(ex.SIGMA, size.d))
+    errors = torch.stack([history.noise_error for history in made.values()], 2)
     rows = [(float(r), float(g), *_summary(errors[:, i, j]))
             for i, r in enumerate(ratios) for j, g in enumerate(gammas)]
     names = ("eta_ratio", "gamma", "median", "finite")

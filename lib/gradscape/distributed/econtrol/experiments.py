@@ -16,7 +16,7 @@ from gradscape import lesson
 from gradscape.distributed.compressors import TopK
 from gradscape.distributed.econtrol.methods import critical_eta, linear_model_roots
 from gradscape.distributed.econtrol.settings import Settings
-from gradscape.distributed.econtrol.simulator import History, run
+from gradscape.distributed.econtrol.simulator import History, Plan, run_all
 from gradscape.distributed.econtrol.tasks import (
     Noise,
     OptimalClients,
@@ -38,8 +38,10 @@ SPEEDUP = (4, 16, 64)
 SKEWED_CLIENTS, SKEWED_GAMMA, SKEWED_DELTA = (1, 10, 100, 1000), 0.01, 0.5
 DISTANCE = 10.0  # root mean square distance of the start from the minimum
 PROBLEM_STREAM, START_STREAM = 0, 2  # of a replicate's seed; the simulator's noise takes stream 1
+OWN_RECORD = 5
 RECORD = 10  # rounds between two records where no mean over rounds is taken
 TUNED = ("sgd", "ec", "ef21", "ef21sgdm", "econtrol")
+ERRORS: dict[str, tuple[str, ...]] = dict.fromkeys(("ec", "ecideal", "econtrol"), ("e_norm",))
 
 
 def protocol(function: Callable) -> Callable:
@@ -61,9 +63,9 @@ class Task:
     x0: Tensor
     seeds: tuple[int, ...]
 
-    def run(self, method: str, gamma: Tensor | float, rounds: int, **options) -> History:
-        """`simulator.run` on this stack."""
-        return run(self.problem, method, gamma, rounds, seeds=self.seeds, x0=self.x0, **options)
+    def run(self, plans: dict[str, Plan], rounds: int, **options) -> dict[str, History]:
+        """`simulator.run_all` on this stack."""
+        return run_all(self.problem, plans, rounds, seeds=self.seeds, x0=self.x0, **options)
 
 
 def started(problem: OptimalClients, seeds: tuple[int, ...]) -> Task:
@@ -88,13 +90,11 @@ def clean(settings: Settings, *, progress: Progress | None = None) -> dict[str, 
     """Clients that differ, no noise (C1): every method at gamma = 0.05, "ec" and "csgd" also at 0.003 (on axis 1)."""
     size = settings.size
     task, compressor = quadratics(settings.seed, size.seeds, CLIENTS, size.d, ZETA), top(size.d)
-    options = {"compressor": compressor, "record_every": RECORD}
     both = torch.tensor([GAMMA, CLEAN_GAMMA], dtype=torch.float64)
-    made = {name: task.run(name, both if name in ("ec", "csgd") else CLEAN_GAMMA, size.clean_rounds, **options)
-            for name in ("sgd", "csgd", "ec", "ef21")}
-    delta = compressor.alpha(size.d)
-    made["econtrol"] = task.run("econtrol", CLEAN_GAMMA, size.clean_rounds, eta=delta, **options)
-    return made
+    plans = {name: Plan(name, both if name in ("ec", "csgd") else CLEAN_GAMMA)
+             for name in ("sgd", "csgd", "ec", "ef21")}
+    plans["econtrol"] = Plan("econtrol", CLEAN_GAMMA, compressor.alpha(size.d))
+    return task.run(plans, size.clean_rounds, compressor=compressor, record_every=RECORD, progress=progress)
 
 
 @protocol
@@ -102,17 +102,11 @@ def noisy(settings: Settings, *, progress: Progress | None = None) -> dict[str, 
     """Clients that differ, with noise (C2): "csgd" and "ecideal" at gamma = 0.003, all others at GAMMAS (axis 1)."""
     size = settings.size
     task, compressor = quadratics(settings.seed, size.seeds, CLIENTS, size.d, ZETA), top(size.d)
-    steps = torch.tensor(GAMMAS, dtype=torch.float64)
-    made: dict[str, History] = {}
-    for name in (*TUNED, "csgd", "ecideal"):
-        made[name] = task.run(
-            name, steps if name in TUNED else GAMMA, size.rounds, compressor=compressor,
-            noise=gaussian_noise(SIGMA, size.d), eta=compressor.alpha(size.d) if name == "econtrol" else None,
-            track=("e_norm",) if name in ("ec", "econtrol", "ecideal") else (),
-        )
-        if progress is not None:
-            progress(len(made), len(TUNED) + 2)
-    return made
+    steps, delta = torch.tensor(GAMMAS, dtype=torch.float64), compressor.alpha(size.d)
+    plans = {name: Plan(name, steps, delta if name == "econtrol" else None, track=ERRORS.get(name, ()))
+             for name in TUNED}
+    plans |= {name: Plan(name, GAMMA, track=ERRORS.get(name, ())) for name in ("csgd", "ecideal")}
+    return task.run(plans, size.rounds, compressor=compressor, noise=gaussian_noise(SIGMA, size.d), progress=progress)
 
 
 def at_gamma(history: History, gamma: float = GAMMA) -> Tensor:
@@ -148,10 +142,10 @@ def gains(settings: Settings, *, progress: Progress | None = None) -> Gains:
     size = settings.size
     task, compressor = quadratics(settings.seed, size.seeds, CLIENTS, size.d, ZETA), top(size.d)
     delta = compressor.alpha(size.d)
-    options = {"compressor": compressor, "noise": gaussian_noise(SIGMA, size.d)}
     etas = delta * torch.tensor(GAINS, dtype=torch.float64)
-    swept = task.run("econtrol", GAMMA, size.rounds, eta=etas, track=("e_norm",), **options)
-    return Gains(delta, swept, task.run("ef21", GAMMA, size.rounds, **options))
+    plans = {"econtrol": Plan("econtrol", GAMMA, etas, track=("e_norm",)), "ef21": Plan("ef21", GAMMA)}
+    made = task.run(plans, size.rounds, compressor=compressor, noise=gaussian_noise(SIGMA, size.d), progress=progress)
+    return Gains(delta, made["econtrol"], made["ef21"])
 
 
 @dataclass(frozen=True)
@@ -171,12 +165,14 @@ def scaling(
     progress: Progress | None,
 ) -> Scaling:
     """SGD, EF21-SGD and EControl (eta = delta) for several numbers of clients."""
-    errors: dict[str, list[Tensor]] = {name: [] for name in ("sgd", "ef21", "econtrol")}
+    methods = ("sgd", "ef21", "econtrol")
+    errors: dict[str, list[Tensor]] = {name: [] for name in methods}
     for k, n in enumerate(clients):
         task = made(n)
-        for name, found in errors.items():
-            eta = compressor.alpha(task.problem.d) if name == "econtrol" else None
-            found.append(task.run(name, gamma, rounds, compressor=compressor, noise=noise, eta=eta).noise_error)
+        delta = compressor.alpha(task.problem.d)
+        plans = {name: Plan(name, gamma, delta if name == "econtrol" else None) for name in methods}
+        for name, history in task.run(plans, rounds, compressor=compressor, noise=noise).items():
+            errors[name].append(history.noise_error)
         if progress is not None:
             progress(k + 1, len(clients))
     return Scaling(clients, {name: torch.stack(found) for name, found in errors.items()})
@@ -207,10 +203,9 @@ def largest_gain_holds(ratio: float, seeds: int = 20, rounds: int = 2500, d: int
     eta = ratio times delta: what exercise 2 bisects.
     """
     task, compressor = _exercise_task(seeds, d), top(d)
-    history = task.run(
-        "econtrol", GAMMA, rounds, eta=ratio * compressor.alpha(d), compressor=compressor,
-        noise=gaussian_noise(SIGMA, d), record_every=rounds)
-    return float(torch.isfinite(history.final).double().mean())
+    plans = {"econtrol": Plan("econtrol", GAMMA, ratio * compressor.alpha(d))}
+    made = task.run(plans, rounds, compressor=compressor, noise=gaussian_noise(SIGMA, d), record_every=rounds)
+    return float(torch.isfinite(made["econtrol"].final).double().mean())
 
 
 @cached
@@ -222,12 +217,9 @@ def _exercise_task(seeds: int, d: int) -> Task:
 def error_at(n: int, seeds: int = 3, seed: int = 0, rounds: int = 3000, d: int = 100) -> float:
     """EControl's mean noise error with n clients (zeta = 10, sigma = 10, gamma = 0.003, Top-10): for exercise 3."""
     task, compressor = quadratics(seed, seeds, n, d, MILD_ZETA), top(d)
-    return float(task.run(
-        "econtrol", GAMMA, rounds, eta=compressor.alpha(d), compressor=compressor, noise=gaussian_noise(SIGMA, d)
-    ).noise_error.mean())
-
-
-OWN_METHODS = ("sgd", "ec", "ef21", "ef21sgdm", "econtrol")
+    plans = {"econtrol": Plan("econtrol", GAMMA, compressor.alpha(d))}
+    made = task.run(plans, rounds, compressor=compressor, noise=gaussian_noise(SIGMA, d))
+    return float(made["econtrol"].noise_error.mean())
 
 
 @dataclass(frozen=True)
@@ -248,14 +240,12 @@ def own(settings: Settings, *, progress: Progress | None = None) -> Own:
     compressor = top(size.own_d, settings.kept)
     delta = compressor.alpha(size.own_d)
     noise = gaussian_noise(settings.sigma, size.own_d) if settings.sigma else None
-    made: dict[str, History] = {}
-    for name in OWN_METHODS:
-        eta = settings.eta_ratio * delta if name == "econtrol" else None
-        made[name] = task.run(name, settings.gamma, size.own_rounds, compressor=compressor, noise=noise, eta=eta,
-                              record_every=5, track=("e_norm",) if name in ("ec", "econtrol") else ())
-        if progress is not None:
-            progress(len(made), len(OWN_METHODS))
-    return Own(delta, settings.eta_ratio * delta, settings.gamma, made)
+    eta = settings.eta_ratio * delta
+    plans = {name: Plan(name, settings.gamma, eta if name == "econtrol" else None, track=ERRORS.get(name, ()))
+             for name in TUNED}
+    made = task.run(plans, size.own_rounds, compressor=compressor, noise=noise, record_every=OWN_RECORD,
+                    progress=progress)
+    return Own(delta, eta, settings.gamma, made)
 
 
 @dataclass(frozen=True)
@@ -280,10 +270,10 @@ def own_sweep(settings: Settings, *, progress: Progress | None = None) -> Sweep:
     delta, ratios = compressor.alpha(size.own_d), torch.logspace(-3, math.log10(5), size.own_gains, dtype=torch.float64)
     noise = gaussian_noise(settings.sigma, size.own_d) if settings.sigma else None
     rounds = max(3, round(size.rounds * 2 / 3))
-    options = {"compressor": compressor, "noise": noise}
-    swept = task.run("econtrol", settings.gamma, rounds, eta=delta * ratios, progress=progress, **options)
-    sgd, ef21 = (task.run(name, settings.gamma, rounds, **options).noise_error for name in ("sgd", "ef21"))
-    return Sweep(delta, ratios, swept.noise_error, sgd, ef21)
+    plans = {"econtrol": Plan("econtrol", settings.gamma, delta * ratios)}
+    plans |= {name: Plan(name, settings.gamma) for name in ("sgd", "ef21")}
+    made = task.run(plans, rounds, compressor=compressor, noise=noise, progress=progress)
+    return Sweep(delta, ratios, *(made[name].noise_error for name in ("econtrol", "sgd", "ef21")))
 
 
 def point(settings: Settings) -> Point:

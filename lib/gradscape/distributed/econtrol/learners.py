@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -177,26 +177,36 @@ class Training:
 
 
 def train(
-    learner: Learner, images: Images, method: str, gammas: Sequence[float], compressor: Compressor, rounds: int, *,
-    seed: int, eta: float | None = None, record_every: int = 100, progress: Progress | None = None,
-) -> Training:
-    """Train with every step of ``gammas`` at once; start and minibatches come from ``seed``, the same for all."""
+    learner: Learner, images: Images, contenders: Mapping[str, tuple[str, float | None]], gammas: Sequence[float],
+    compressor: Compressor, rounds: int, *, seed: int, record_every: int = 100, progress: Progress | None = None,
+) -> dict[str, Training]:
+    """Train side by side, with the same start and minibatches: name -> (method, eta), each with every step of
+    ``gammas``.
+    """
     validate.at_least("record_every", record_every, 1)
     validate.at_least("rounds", rounds, 1)
-    generator = lesson.generator(seed)
-    theta = learner.start(generator).repeat(len(gammas), 1)
-    sent = ECSimulator(method, len(images.clients), torch.tensor(gammas), compressor, eta)
-    rows: list[tuple[float, Tensor, Tensor, float]] = []
+    generator, n = lesson.generator(seed), len(images.clients)
+    start = learner.start(generator).repeat(len(gammas), 1)
+    thetas = dict.fromkeys(contenders, start)
+    sent = {name: ECSimulator(method, n, torch.tensor(gammas), compressor, eta)
+            for name, (method, eta) in contenders.items()}
+    rows: dict[str, list[tuple[int, Tensor, Tensor, int]]] = {name: [] for name in contenders}
     for t in range(rounds):
-        grads = learner.gradients(theta, *images.batch(BATCH, generator))
-        if t == 0:
-            sent.init(theta, grads)
-            rows.append((0, *_judged(learner, theta, images), sent.messages_bits))
-        theta = sent.step(theta, grads)
-        if (t + 1) % record_every == 0 or t + 1 == rounds:
-            rows.append((t + 1, *_judged(learner, theta, images), sent.messages_bits))
+        x, y = images.batch(BATCH, generator)
+        for name, one in sent.items():
+            grads = learner.gradients(thetas[name], x, y)
+            if t == 0:
+                one.init(start, grads)
+                rows[name].append((0, *_judged(learner, start, images), one.messages_bits))
+            thetas[name] = one.step(thetas[name], grads)
+            if (t + 1) % record_every == 0 or t + 1 == rounds:
+                rows[name].append((t + 1, *_judged(learner, thetas[name], images), one.messages_bits))
         if progress is not None:
             progress(t + 1, rounds)
+    return {name: _training(found) for name, found in rows.items()}
+
+
+def _training(rows: list[tuple[int, Tensor, Tensor, int]]) -> Training:
     at, loss, accuracy, bits = zip(*rows, strict=True)
     return Training(torch.tensor(at), torch.stack(loss, 1), torch.stack(accuracy, 1), torch.tensor(bits))
 

@@ -35,7 +35,7 @@ def econtrol_step(
     same_shape(e=e, h=h, g=g)
     missing = g - h
     message = compressor(missing + eta * e, generator)
-    return message, e + missing - message, h + message
+    return message, missing.add_(e).sub_(message), h + message
 
 
 def ec_ideal_step(

@@ -54,16 +54,13 @@ def compete(
     learner: Softmax | TwoLayer, seed: int, rounds: int, names: tuple[str, ...], progress: Progress | None = None
 ) -> Images:
     """All ``names`` of CONTENDERS on the images, one class per client, with the same start and minibatches."""
-    images, compressor = skewed_images(), TopK(round(KEPT_SHARE * learner.d))
-    delta, runs = compressor.alpha(learner.d), {}
-    for name in names:
-        method, ratio = CONTENDERS[name]
-        eta = None if ratio is None else ratio * delta
-        runs[name] = train(learner, images, method, IMAGE_GAMMAS, compressor, rounds, seed=seed, eta=eta,
-                           record_every=max(1, rounds // RECORDS))
-        if progress is not None:
-            progress(len(runs), len(names))
-    return Images(delta, runs)
+    compressor = TopK(round(KEPT_SHARE * learner.d))
+    delta = compressor.alpha(learner.d)
+    chosen = {name: (method, None if ratio is None else ratio * delta)
+              for name, (method, ratio) in CONTENDERS.items() if name in names}
+    return Images(delta, train(
+        learner, skewed_images(), chosen, IMAGE_GAMMAS, compressor, rounds, seed=seed,
+        record_every=max(1, rounds // RECORDS), progress=progress))
 
 
 @cached
@@ -96,7 +93,7 @@ class NoisyClients:
         self.problem, self.seed, self.low, self.high = problem, seed, low, high
         self.n, self.t = problem.n, 0
         self.own = problem.part(low, high)
-        self.draws = Draws(gaussian_noise(SIGMA, problem.d), [seed], problem.n, 0)
+        self.draws = Draws(gaussian_noise(SIGMA, problem.d), [seed], problem.n)
 
     def part(self, low: int, high: int) -> NoisyClients:
         """Clients ``low`` to ``high - 1``, at round 0."""
@@ -104,9 +101,10 @@ class NoisyClients:
 
     def gradients(self, x: Tensor) -> Tensor:
         """The next round's gradients at x (d,) of the hosted clients."""
-        noise = self.draws.at(self.t)[0, self.low : self.high]
+        drawn = self.draws.at(self.t)
+        assert drawn is not None
         self.t += 1
-        return self.own.gradients(x) + noise
+        return self.own.gradients(x) + drawn[0, self.low : self.high]
 
 
 def wire_clients(seed: int, n: int, d: int) -> NoisyClients:

@@ -6,8 +6,9 @@ Stich 2023 (arXiv 2311.05645) and the methods that they compare with.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -140,73 +141,108 @@ class History:
         return self.dist_sq[..., 2 * self.dist_sq.shape[-1] // 3 :].mean(-1)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How to run a method: see `ECSimulator`; ``gamma`` and ``eta`` broadcast over the settings R..."""
+
+    method: str
+    gamma: Tensor | float
+    eta: Tensor | float | None = None
+    momentum: float | None = None
+    init: str = "gradient"
+    track: tuple[str, ...] = ()
+
+
 def run(
+    problem: OptimalClients, method: str, gamma: Tensor | float, rounds: int, *, eta: Tensor | float | None = None,
+    compressor: Compressor, x0: Tensor, momentum: float | None = None, init: str = "gradient",
+    track: tuple[str, ...] = (), **options: Any,
+) -> History:
+    """Run one method; all else as in `run_all`."""
+    plan = Plan(method, gamma, eta, momentum, init, track)
+    return run_all(problem, {method: plan}, rounds, compressor=compressor, x0=x0, **options)[method]
+
+
+def run_all(
     problem: OptimalClients,
-    method: str,
-    gamma: Tensor | float,
+    plans: Mapping[str, Plan],
     rounds: int,
     *,
-    eta: Tensor | float | None = None,
     compressor: Compressor,
+    x0: Tensor,
     noise: Noise | None = None,
     seeds: Sequence[int] = (0,),
-    x0: Tensor,
     record_every: int = 1,
-    momentum: float | None = None,
-    init: str = "gradient",
-    track: tuple[str, ...] = (),
     progress: Progress | None = None,
-) -> History:
-    """Run a method from ``x0`` (S, d), one row per seed, for every pair of ``gamma`` and ``eta`` (R...) at once.
+) -> dict[str, History]:
+    """Run several methods side by side from ``x0`` (S, d), one row per seed, each for all its settings at once.
 
-    ``problem.batch`` is (S,) or (). Run s draws its noise from a generator of its own, seeded by ``seeds[s]``: all
-    methods and all R settings see the same noise, and nobody's noise depends on who runs beside them. As in the paper
-    h_0 is the very gradient that round 0 sends the difference to. Divergence is recorded as inf, not raised.
+    ``problem.batch`` is (S,) or (). Seed s draws its noise from a generator of its own, seeded by ``seeds[s]``: all
+    methods and settings see the same noise, and nobody's noise depends on who runs beside them. As in the paper h_0 is
+    the very gradient that round 0 sends the difference to. Divergence is recorded as inf, not raised.
+    ``ValueError`` for no plans, sizes below 1, a start or a number of seeds that does not fit the problem, and whatever
+    `ECSimulator` refuses.
     """
     validate.at_least("rounds", rounds, 1)
     validate.at_least("record_every", record_every, 1)
-    for name in track:
-        validate.one_of("track", name, TRACKS)
-    settings = torch.broadcast_shapes(*(v.shape for v in (gamma, eta) if isinstance(v, Tensor)))
-    x = _spread(problem, validate.finite("x0", x0), len(seeds), settings)
-    extra = (None,) * len(settings)
-    star = {name: value[(slice(None),) * len(problem.batch) + extra] for name, value in
-            (("x", problem.x_star), ("h", problem.h_star))}
-    sent = ECSimulator(method, problem.n, gamma, compressor, eta, momentum, init, h_star=star["h"])
-    draws = Draws(noise, seeds, problem.n, len(settings))
-    books = _Books(star["x"], x, track)
-
-    def gradients(t: int) -> Tensor:
-        exact = problem.gradients(x)
-        return exact if noise is None else exact + draws.at(t)
-
+    if not plans:
+        raise ValueError("plans is empty: at least one method is needed")
+    running = {name: _Running(problem, plan, compressor, x0, len(seeds)) for name, plan in plans.items()}
+    draws = Draws(noise, seeds, problem.n)
     for t in range(rounds):
-        grads = gradients(t)
-        if t == 0:
-            sent.init(x, grads)
-            books.add(0, x, sent, problem)
-        x = sent.step(x, grads)
-        if (t + 1) % record_every == 0 or t + 1 == rounds:
-            books.add(t + 1, x, sent, problem)
+        drawn = draws.at(t)
+        record = (t + 1) % record_every == 0 or t + 1 == rounds
+        for one in running.values():
+            one.advance(t, drawn, record)
         if progress is not None:
             progress(t + 1, rounds)
-    return books.history(x)
+    return {name: one.history() for name, one in running.items()}
+
+
+class _Running:
+    """One method with its iterates x (S, R..., d) and its books."""
+
+    def __init__(self, problem: OptimalClients, plan: Plan, compressor: Compressor, x0: Tensor, seeds: int) -> None:
+        rates = [value.shape for value in (plan.gamma, plan.eta) if isinstance(value, Tensor)]
+        self.problem, self.ones = problem, (1,) * len(torch.broadcast_shapes(*rates))
+        self.x = _spread(problem, validate.finite("x0", x0), seeds, torch.broadcast_shapes(*rates))
+        lifted = (slice(None),) * len(problem.batch) + (None,) * len(self.ones)
+        self.books = _Books(problem.x_star[lifted], self.x, plan.track)
+        self.sent = ECSimulator(
+            plan.method, problem.n, plan.gamma, compressor, plan.eta, plan.momentum, plan.init,
+            h_star=problem.h_star[lifted])
+
+    def advance(self, t: int, drawn: Tensor | None, record: bool) -> None:
+        """Round t with the noise ``drawn`` (S, n, d)."""
+        grads = self.problem.gradients(self.x)
+        if drawn is not None:
+            grads += drawn.view(len(drawn), *self.ones, *drawn.shape[1:])
+        if t == 0:
+            self.sent.init(self.x, grads)
+            self.books.add(0, self.x, self.sent, self.problem)
+        self.x = self.sent.step(self.x, grads)
+        if record:
+            self.books.add(t + 1, self.x, self.sent, self.problem)
+
+    def history(self) -> History:
+        """What was recorded."""
+        return self.books.history(self.x)
 
 
 class Draws:
     """The noise of all rounds, drawn seed by seed in blocks."""
 
-    def __init__(self, noise: Noise | None, seeds: Sequence[int], n: int, settings: int) -> None:
-        self.noise, self.n, self.settings = noise, n, settings
+    def __init__(self, noise: Noise | None, seeds: Sequence[int], n: int) -> None:
+        self.noise, self.n = noise, n
         self.generators = [lesson.generator(seed, NOISE_STREAM) for seed in seeds]
 
-    def at(self, t: int) -> Tensor:
-        """Noise of round t, (S, 1..., n, d); to be asked for in order."""
-        assert self.noise is not None
+    def at(self, t: int) -> Tensor | None:
+        """Noise (S, n, d) of round t, ``None`` without any; to be asked for in order."""
+        if self.noise is None:
+            return None
         if t % BLOCK == 0:
             self.block = torch.stack([self.noise((BLOCK, self.n), generator) for generator in self.generators], 1)
-        drawn = self.block[t % BLOCK]
-        return drawn.reshape(len(drawn), *[1] * self.settings, *drawn.shape[1:])
+        return self.block[t % BLOCK]
 
 
 class _Books:
