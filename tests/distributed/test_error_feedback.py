@@ -94,6 +94,7 @@ def test_steps():
     pl = float(ef.step_size(L, L_i, 0.25, pl=1e-3))
     assert pl == pytest.approx(1 / (2 + math.sqrt(2) * 2.5 * x))
     assert float(ef.step_size(L, L_i, 0.25, pl=10.0)) == pytest.approx(ef.theta(0.25) / 20)
+    assert float(ef.step_size(L, L_i, 0.25, None)) == float(ef.step_size(L, L_i, 0.25, "smoothness"))
     w = torch.tensor([0.5, 0.5], dtype=torch.float64)
     assert float(ef.step_size(L, L_i, 0.25, w)) == pytest.approx(float(ef.step_size(L, L_i, 0.25, "uniform")))
 
@@ -276,6 +277,19 @@ def test_history_counts_bits_and_rounds():
     assert history.rounds_until(1e-3) == history.rounds[-1] < 500
     assert math.isnan(float(history.rounds_until(1e-9)))
     assert float(history.rounds_to(history.grad_sq[3])) == 3
+
+
+def test_a_long_history_has_every_round():
+    """More rounds than memory is taken for at once; every third of them is the same as in the full history."""
+    clients, x0 = problem(), start(2, 6)
+    rounds = 2 * methods.BLOCK + 7
+    every = ef.run(clients, "ef21", 0.01, TopK(1), rounds, x0)
+    third = ef.run(clients, "ef21", 0.01, TopK(1), rounds, x0, record_every=3)
+    assert every.grad_sq.shape == (2, rounds + 1)
+    assert torch.equal(every.rounds, torch.arange(rounds + 1))
+    assert torch.equal(every.grad_sq[:, third.rounds], third.grad_sq)
+    assert torch.equal(every.bits[third.rounds], third.bits)
+    assert float(every.grad_sq[0, -1]) == pytest.approx(float(clients.gradient(every.x)[0].square().sum()), rel=1e-9)
 
 
 def test_estimate_error_is_what_the_guarantee_uses():
@@ -487,6 +501,34 @@ def test_experiments_are_cached_and_the_seed_matters():
     settings = ef.Settings(profile="smoke")
     assert experiments.race(settings) is experiments.race(settings.replace(n=50))
     assert not torch.equal(experiments.race(settings).gain, experiments.race(settings.replace(seed=1)).gain)
+
+
+def test_the_growth_of_the_gain_is_judged_problem_by_problem():
+    race = experiments.Race(torch.tensor([[1.0, 1.1], [2.0, 1.9]]), torch.tensor([[20.0, 22.0], [40.0, 18.0]]),
+                            torch.tensor([[20.0, 20.0], [20.0, 20.0]]), (), ())
+    growth = experiments.Growth((0.3, 1.5), race)
+    assert growth.rises.tolist() == [True, False]
+    assert growth.at(1.5).tolist() == [2.0, pytest.approx(0.9)]
+    assert growth.promised_at(1.5).tolist() == [2.0, pytest.approx(1.9)]
+    assert bool(growth.at(1.0).isnan().all())
+
+
+def test_tuning_counts_only_steps_with_which_every_run_falls():
+    first, multiples = torch.ones(2), torch.tensor([1.0, 2, 4])
+    ends = torch.tensor([[0.5, 0.5], [0.01, 0.02], [0.01, math.inf]])
+    assert experiments.Tuned(multiples, ends, ends, first).largest_falling == 2
+    assert experiments.Tuned(multiples, ends.clamp(min=0.5), ends, first).largest_falling == 0
+
+
+def test_variants_start_together_and_the_growth_table_holds_every_problem():
+    settings = ef.Settings(profile="smoke")
+    found = ef.variants(settings)
+    assert found.names == ("EF21-W", "EF21-W-PP", "EF21-W-SGD")
+    assert len({float(history.grad_sq[0, 0]) for history in found.histories}) == 1
+    whole, partial, _ = found.histories
+    assert 0.3 < float((partial.bits[..., -1] - 37).mean()) / float(whole.bits[-1] - 37) < 0.7
+    table = ef.TABLES["growth"](settings)
+    assert (table.table, len(table.columns["rounds"])) == ("growth", 4)
 
 
 def test_progress_is_told():

@@ -2,8 +2,8 @@
 
 Richtárik, Gasanov & Burlachenko 2024: how n clients minimize a mean of functions while each sends a compressed message
 per round, and which mean of their smoothness constants limits the step. ``theory``: constants, steps, cloning, the
-guarantee; ``methods``: EF21, EF21-W and baselines; ``tasks``: test problems; ``experiments``, ``real_data``,
-``claims``: what the lesson measures.
+guarantee; ``methods``: EF21, EF21-W and baselines; ``tasks``: test problems; ``experiments``,
+``one_problem``, ``real_data``, ``claims``: what the lesson measures.
 """
 from __future__ import annotations
 
@@ -21,28 +21,23 @@ from gradscape.distributed.compressors import (
     rand_k,
     top_k,
 )
-from gradscape.distributed.error_feedback.claims import CLAIMS, MEASURES, measure, table_named
+from gradscape.distributed.error_feedback.claims import CLAIMS, MEASURES, TABLES, measure, table_named
 from gradscape.distributed.error_feedback.experiments import (
-    Baselines,
     Clones,
     Growth,
     Guarantee,
-    Own,
     Race,
     Steps,
     Tuned,
-    baselines,
+    Twins,
     clones,
-    gain_after,
     growth,
-    identity,
-    own,
-    point,
     race,
     starts,
     steps_of,
     synthetic,
     tuned,
+    twins,
 )
 from gradscape.distributed.error_feedback.experiments import guarantee as held_guarantee
 from gradscape.distributed.error_feedback.methods import (
@@ -54,9 +49,11 @@ from gradscape.distributed.error_feedback.methods import (
     ef21_round,
     estimate_error,
     first_estimate,
+    gain_after,
     run,
     scaled,
 )
+from gradscape.distributed.error_feedback.one_problem import Own, Together, baselines, own, point, variants
 from gradscape.distributed.error_feedback.real_data import Table, Wire, between_processes, compare, real_tables
 from gradscape.distributed.error_feedback.settings import SIZES, Settings, Sizes
 from gradscape.distributed.error_feedback.tasks import nonconvex_least_squares, nonconvex_logistic
@@ -82,7 +79,7 @@ __all__ = [
     "MEASURES",
     "METHODS",
     "SIZES",
-    "Baselines",
+    "TABLES",
     "ClientProblem",
     "Clones",
     "Compressor",
@@ -101,8 +98,10 @@ __all__ = [
     "Sizes",
     "Steps",
     "Table",
+    "Together",
     "TopK",
     "Tuned",
+    "Twins",
     "Wire",
     "baselines",
     "beta",
@@ -124,7 +123,6 @@ __all__ = [
     "growth",
     "guarantee",
     "held_guarantee",
-    "identity",
     "mean_smoothness",
     "measure",
     "natural_round",
@@ -146,6 +144,8 @@ __all__ = [
     "theta",
     "top_k",
     "tuned",
+    "twins",
+    "variants",
     "weighted_mean_smoothness",
     "xi",
 ]

@@ -1,10 +1,13 @@
 """The claims of Richtárik, Gasanov & Burlachenko (arXiv 2402.10774) and how each is measured."""
 from __future__ import annotations
 
+from typing import Any
+
+from gradscape import results
 from gradscape.distributed.error_feedback import experiments as ex
 from gradscape.distributed.error_feedback import real_data
 from gradscape.distributed.error_feedback.settings import Settings
-from gradscape.lesson import Claim, Measured, at_least, at_most, between, every, increasing
+from gradscape.lesson import Claim, Measured, at_least, at_most, between, every, is_true
 from gradscape.lesson import measure as measure_claims
 
 CLAIMS = (
@@ -19,9 +22,9 @@ CLAIMS = (
     Claim(
         "C3", "paper", "The gain grows with the spread of the smoothness constants.", where="Fig. 1 and 3",
         paper="large at large L_var, none at small", parts={
-            "ratio of rounds by spread": increasing(),
-            "at spread 1": at_least(1.4),
-            "at spread 1.5": at_least(2),
+            "ratio of rounds over the spreads": every(is_true("increasing")),
+            "at spread 1": every(at_least(1.4)),
+            "at spread 1.5": every(at_least(2)),
         },
     ),
     Claim(
@@ -83,19 +86,21 @@ def measure_c2(settings: Settings) -> Measured:
 
 
 def measure_c3(settings: Settings) -> Measured:
-    """Mean ratio of rounds at every spread."""
+    """Ratio of rounds of every problem at every spread."""
     result = ex.growth(settings)
     return Measured({
-        "ratio of rounds by spread": result.race.measured.mean(-1),
+        "ratio of rounds over the spreads": result.rises,
         "at spread 1": result.at(1.0),
         "at spread 1.5": result.at(1.5),
-        "ratio of steps by spread": result.race.gain.mean(-1),
-    }, n=result.race.gain.shape[-1], note=f"spreads {', '.join(map(str, result.spreads))}; means over problems")
+        "ratio of steps at spread 1.5": result.promised_at(1.5),
+        "mean ratio of rounds by spread": list(map(float, result.race.measured.mean(-1))),
+        "mean ratio of steps by spread": list(map(float, result.race.gain.mean(-1))),
+    }, n=result.race.gain.shape[-1], note=f"spreads {', '.join(map(str, result.spreads))}")
 
 
 def measure_c4(settings: Settings) -> Measured:
     """Top-1 in float64; beside it rounding to powers of two, where the two methods really differ."""
-    result = ex.identity(settings)
+    result = ex.twins(settings)
     return Measured({
         "largest relative difference of ‖∇f‖²": float(result.top.max()),
         "rounding to powers of two: largest difference": result.natural_largest,
@@ -126,7 +131,7 @@ def measure_c6(settings: Settings) -> Measured:
         "best of all steps: relative difference": result.differences,
         "best multiple of γ_AM": result.multiples[best],
     }, n=len(best), note=f"ends after {settings.size.tuned_rounds} rounds, before rounding error is all that is left; "
-       f"all steps up to {int(result.multiples[-1])} γ_AM converge: the theory is far from tight here")
+       f"every run still comes down with a step of {int(result.largest_falling)} γ_AM, far beyond the safe one")
 
 
 def measure_c7(settings: Settings) -> Measured:
@@ -158,6 +163,21 @@ MEASURES = {
     "C1": measure_c1, "C2": measure_c2, "C3": measure_c3, "C4": measure_c4, "C5": measure_c5, "C6": measure_c6,
     "C7": measure_c7, "C8": measure_c8, "C9": measure_c9,
 }
+
+
+def growth_table(settings: Settings) -> results.Table:
+    """Ratio of rounds and of steps of every problem at every spread: the table to record at the full profile."""
+    result = ex.growth(settings)
+    columns: dict[str, list[Any]] = {name: [] for name in ("spread", "problem", "rounds", "steps")}
+    for s, spread in enumerate(result.spreads):
+        for r, (measured, gain) in enumerate(zip(result.race.measured[s], result.race.gain[s], strict=True)):
+            row = {"spread": spread, "problem": r, "rounds": round(float(measured), 4), "steps": round(float(gain), 4)}
+            for name, value in row.items():
+                columns[name].append(value)
+    return results.make("distributed/error_feedback", "growth", columns, settings)
+
+
+TABLES = {"growth": growth_table}
 
 
 def measure(settings: Settings) -> dict[str, Measured]:

@@ -24,7 +24,7 @@ from gradscape.distributed.error_feedback.methods import (
 from gradscape.distributed.error_feedback.settings import Settings
 from gradscape.distributed.error_feedback.tasks import nonconvex_least_squares
 from gradscape.learning.problems import Clients, LeastSquaresClients
-from gradscape.lesson import Point, cached, replicate_seed
+from gradscape.lesson import cached, replicate_seed
 
 Progress = Callable[[int, int], None]
 
@@ -32,8 +32,7 @@ SPREAD = 2.0  # of every protocol that does not vary it
 DROP = 1e-3  # a run is over once the squared gradient has fallen to this share
 START = 1000  # replicate r starts from stream START + r
 RESOLVED = 1e-24  # a squared gradient below this share of its start is rounding error, and so are its differences
-BASELINE_ROUNDS = 2000  # compression without memory never gets there
-OWN_D, OWN_ROWS, OWN_ROUNDS = 20, 10, 500
+FALLEN = 0.1  # a tuned run that ends above this share of its start does not count as converging
 
 
 def protocol(function: Callable) -> Callable:
@@ -117,19 +116,24 @@ def guarantee(settings: Settings, *, progress: Progress | None = None) -> Guaran
     problem, x0, alpha = steps.problem, starts(settings, steps), steps.compressor.alpha(size.d)
     gap, gradients = problem.value(x0), problem.gradients(x0)  # both terms of f are >= 0: inf f >= 0
     smooth = theory.client_weights(problem.L_i, "smoothness")
-    cases: tuple[tuple[str, str, Tensor, Tensor | None, Tensor | None], ...] = (
-        ("EF21, γ_QM", "ef21", steps.gamma_qm, None, None),
-        ("EF21, γ_AM", "ef21", steps.gamma_am, None, smooth),
-        ("EF21-W, γ_AM", "ef21w", steps.gamma_am, smooth, smooth),
+    cases: tuple[tuple[str, Tensor, Tensor | None, Tensor | None], ...] = (
+        ("EF21, γ_QM", steps.gamma_qm, None, None),
+        ("EF21, γ_AM", steps.gamma_am, None, smooth),
+        ("EF21-W, γ_AM", steps.gamma_am, smooth, smooth),
     )
-    T = torch.arange(1, size.guarantee_rounds + 1)
+    most = size.guarantee_rounds
+    T = torch.arange(1, most + 1)
+    pair = x0[..., None, :].expand(*problem.batch, 2, size.d).contiguous()
     names, running, bound = [], [], []
     for init in INITS:
-        for name, method, gamma, weights, analysis in cases:
-            history = run(problem, method, gamma, steps.compressor, size.guarantee_rounds, x0, init=init)
+        plain = run(problem, "ef21", torch.stack([steps.gamma_qm, steps.gamma_am], -1), steps.compressor, most, pair,
+                    init=init)
+        weighted = run(problem, "ef21w", steps.gamma_am, steps.compressor, most, x0, init=init)
+        squares = (*plain.grad_sq.unbind(-2), weighted.grad_sq)
+        for (name, gamma, weights, analysis), square in zip(cases, squares, strict=True):
             g = first_estimate(gradients, steps.compressor, weights, init)
             error = estimate_error(g, gradients, weights, analysis)
-            running.append(history.grad_sq[..., :-1].cumsum(-1) / T)
+            running.append(square[..., :-1].cumsum(-1) / T)
             bound.append(theory.guarantee(gap, error, gamma, alpha, T))
             names.append(f"{name}, {init} start")
             if progress is not None:
@@ -181,11 +185,23 @@ class Growth:
     spreads: tuple[float, ...]
     race: Race
 
-    def at(self, spread: float) -> float:
-        """Mean measured ratio at one of the spreads; NaN where it was not run."""
+    def at(self, spread: float) -> Tensor:
+        """Measured ratio of every problem at one of the spreads, (seeds,); NaN where it was not run."""
+        return self._row(self.race.measured, spread)
+
+    def promised_at(self, spread: float) -> Tensor:
+        """Ratio of the steps of every problem at one of the spreads, (seeds,); NaN where it was not run."""
+        return self._row(self.race.gain, spread)
+
+    def _row(self, values: Tensor, spread: float) -> Tensor:
         if spread not in self.spreads:
-            return float("nan")
-        return float(self.race.measured[self.spreads.index(spread)].mean())
+            return torch.full_like(values[0], torch.nan)
+        return values[self.spreads.index(spread)]
+
+    @property
+    def rises(self) -> Tensor:
+        """Whether the ratio rises from every spread to the next, for every problem, (seeds,)."""
+        return (self.race.measured.diff(dim=0) > 0).all(0)
 
 
 @protocol
@@ -200,33 +216,7 @@ def growth(settings: Settings, *, progress: Progress | None = None) -> Growth:
 
 
 @dataclass(frozen=True)
-class Baselines:
-    """One problem of spread 2, all methods at their safe steps (GD: 1/L; the others without theory: gamma_AM)."""
-
-    names: tuple[str, ...]
-    histories: tuple[History, ...]
-
-
-@protocol
-def baselines(settings: Settings, *, progress: Progress | None = None) -> Baselines:
-    """EF21 and EF21-W beside gradient descent, compression without memory and classic error feedback."""
-    size = settings.size
-    steps = synthetic(settings.seed, size.clients, size.d, size.rows, SPREAD, 1)
-    problem, x0 = steps.problem, starts(settings, steps)
-    cases = (
-        ("EF21, γ_QM", "ef21", steps.gamma_qm), ("EF21-W, γ_AM", "ef21w", steps.gamma_am),
-        ("EF14, γ_AM", "ef14", steps.gamma_am), ("no memory, γ_AM", "dcgd", steps.gamma_am),
-        ("GD, 1/L", "gd", 1 / problem.L),
-    )
-    most = min(size.rounds, BASELINE_ROUNDS)
-    return Baselines(
-        tuple(name for name, _, _ in cases),
-        tuple(run(problem, method, gamma, steps.compressor, most, x0, until=DROP) for _, method, gamma in cases),
-    )
-
-
-@dataclass(frozen=True)
-class Identity:
+class Twins:
     """Relative difference of ‖grad f‖² between EF21 and EF21-W at the same step, (seeds, K), for two compressors.
 
     ``natural_fall`` (seeds, K): ‖grad f‖² of EF21-W under rounding, over its start.
@@ -244,7 +234,7 @@ class Identity:
 
 
 @protocol
-def identity(settings: Settings, *, progress: Progress | None = None) -> Identity:
+def twins(settings: Settings, *, progress: Progress | None = None) -> Twins:
     """EF21(gamma_AM) and EF21-W(gamma_AM) under Top-1, and under rounding, which is not homogeneous (claim C4)."""
     size = settings.size
     steps = synthetic(settings.seed, size.clients, size.d, size.rows, SPREAD, size.seeds)
@@ -257,16 +247,23 @@ def identity(settings: Settings, *, progress: Progress | None = None) -> Identit
         weighted = run(problem, "ef21w", gamma, compressor, size.identity_rounds, x0)
         compared.append(((plain.grad_sq - weighted.grad_sq).abs() / plain.grad_sq, weighted))
     (top, weighted), (natural, rounded) = compared
-    return Identity(weighted.rounds, top, natural, rounded.grad_sq / rounded.grad_sq[..., :1])
+    return Twins(weighted.rounds, top, natural, rounded.grad_sq / rounded.grad_sq[..., :1])
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """‖grad f‖² at the end for every multiple of gamma_AM, (multiples, seeds), for both methods."""
+    """‖grad f‖² at the end for every multiple of gamma_AM, (multiples, seeds), for both methods; ``first`` (seeds,)."""
 
     multiples: Tensor
     plain: Tensor
     weighted: Tensor
+    first: Tensor
+
+    @property
+    def largest_falling(self) -> float:
+        """Largest multiple with which every run of both methods ended below ``FALLEN`` times its start; 0 if none."""
+        fallen = ((self.plain < FALLEN * self.first) & (self.weighted < FALLEN * self.first)).all(-1)
+        return float((self.multiples * fallen).max())
 
     @property
     def differences(self) -> Tensor:
@@ -283,11 +280,10 @@ def tuned(settings: Settings, *, progress: Progress | None = None) -> Tuned:
     multiples = 2.0 ** torch.arange(size.multiples, dtype=torch.float64)
     gamma = steps.gamma_am[:, None] * multiples
     x0 = starts(settings, steps)[:, None].expand(-1, size.multiples, -1).contiguous()
-    ends = [
-        run(steps.problem, method, gamma, steps.compressor, size.tuned_rounds, x0).grad_sq[..., -1].T
-        for method in ("ef21", "ef21w")
-    ]
-    return Tuned(multiples, *(torch.where(torch.isfinite(end), end, torch.inf) for end in ends))
+    methods, rounds = ("ef21", "ef21w"), size.tuned_rounds
+    plain, weighted = (run(steps.problem, name, gamma, steps.compressor, rounds, x0).grad_sq for name in methods)
+    ends = [torch.where(torch.isfinite(h[..., -1]), h[..., -1], torch.inf).T for h in (plain, weighted)]
+    return Tuned(multiples, ends[0], ends[1], plain[:, 0, 0])
 
 
 @dataclass(frozen=True)
@@ -312,76 +308,7 @@ def clones(settings: Settings, *, progress: Progress | None = None) -> Clones:
         else:
             L_i = (1 - torch.rand(n, generator=generator, dtype=torch.float64)) ** -heavy
         am, qm = theory.mean_smoothness(L_i)
-        counts.append(theory.clone_counts(L_i).sum() / n)
+        counts.append(theory.clone_counts(L_i).sum().double() / n)
         means.append(theory.cloned_quadratic_mean(L_i) / (2**0.5 * am))
         spreads.append(qm / am)
     return Clones(torch.stack(counts), torch.stack(means), torch.stack(spreads))
-
-
-@dataclass(frozen=True)
-class Own:
-    """One problem at the settings' own values: constants, steps, histories of ``OWN_ROUNDS`` rounds by method."""
-
-    L_i: Tensor
-    L: float
-    xi: float
-    L_am: float
-    L_qm: float
-    L_w: float
-    gammas: dict[str, float]
-    histories: dict[str, History]
-
-    def gain(self, name: str, reference: str = "EF21, γ_QM") -> float:
-        """Rounds of the reference over rounds of ``name`` to where the reference ended; NaN if never."""
-        return gain_after(self.histories[reference], self.histories[name])
-
-
-def gain_after(reference: History, other: History) -> float:
-    """Rounds of ``reference`` over those that ``other`` needs to reach the same ‖grad f‖² (NaN: it did not)."""
-    reached = other.rounds_to(reference.grad_sq[..., -1])
-    return float(reference.rounds[-1] / reached)
-
-
-@cached
-def own(settings: Settings, *, progress: Progress | None = None) -> Own:
-    """EF21 with both steps, EF21-W with w_i ∝ L_i^q, EF14 and GD (1/L) on one problem of 20 variables."""
-    problem = nonconvex_least_squares(
-        settings.n, OWN_D, OWN_ROWS, settings.spread, seed=replicate_seed(settings.seed, 0)
-    )
-    compressor = TopK(settings.k)
-    alpha, L_i = compressor.alpha(OWN_D), problem.L_i
-    weights = theory.power_weights(L_i, settings.q)
-    L_w, (L_am, L_qm) = theory.weighted_mean_smoothness(L_i, weights), theory.mean_smoothness(L_i)
-    qm, am = (settings.multiple * step for step in steps_of(problem, compressor))
-    own_step = settings.multiple * theory.step_size(problem.L, L_i, alpha, weights)
-    x0 = torch.randn(OWN_D, generator=lesson.generator(settings.seed, START), dtype=torch.float64)
-    cases: dict[str, tuple[str, Tensor, Tensor | None]] = {
-        "EF21, γ_QM": ("ef21", qm, None), "EF21, γ_AM": ("ef21", am, None), "EF21-W": ("ef21w", own_step, weights),
-        "EF14, γ_AM": ("ef14", am, None), "GD, 1/L": ("gd", 1 / problem.L, None),
-    }
-    histories: dict[str, History] = {}
-    for name, (method, gamma, given) in cases.items():
-        histories[name] = run(problem, method, gamma, compressor, OWN_ROUNDS, x0, weights=given)
-        if progress is not None:
-            progress(len(histories), len(cases))
-    return Own(
-        L_i, float(problem.L), theory.xi(alpha), float(L_am), float(L_qm), float(L_w),
-        {name: float(gamma) for name, (_, gamma, _) in cases.items()}, histories,
-    )
-
-
-def point(settings: Settings) -> Point:
-    """Constants, steps, promised and measured gain, and where the methods end, at the settings' values."""
-    result = own(settings)
-    ends = {name: float(history.grad_sq[-1]) for name, history in result.histories.items()}
-    return Point({
-        "L": result.L, "L_am": result.L_am, "L_qm": result.L_qm, "L_w": result.L_w, "xi": result.xi,
-        "gamma_qm": result.gammas["EF21, γ_QM"], "gamma_am": result.gammas["EF21, γ_AM"],
-        "gamma_w": result.gammas["EF21-W"],
-        "gain_promised": result.gammas["EF21, γ_AM"] / result.gammas["EF21, γ_QM"],
-        "gain_ef21_am": result.gain("EF21, γ_AM"), "gain_ef21w": result.gain("EF21-W"),
-        "grad_sq_qm": ends["EF21, γ_QM"], "grad_sq_am": ends["EF21, γ_AM"], "grad_sq_ef21w": ends["EF21-W"],
-        "grad_sq_ef14": ends["EF14, γ_AM"], "grad_sq_gd": ends["GD, 1/L"],
-        "bits_per_client": float(result.histories["EF21-W"].bits[-1]),
-        "bits_per_client_gd": float(result.histories["GD, 1/L"].bits[-1]),
-    })

@@ -24,6 +24,7 @@ INITS = ("compressed", "full")
 TRACKS = ("value", "estimate_error")
 Progress = Callable[[int, int], None]
 Gradients = Callable[[Tensor], Tensor]
+BLOCK = 512  # recorded rounds for which memory is taken at once
 
 
 def scaled(gradients: Tensor, weights: Tensor | None) -> Tensor:
@@ -122,6 +123,12 @@ class History:
         return self.rounds_to(drop * self.grad_sq[..., 0])
 
 
+def gain_after(reference: History, other: History) -> float:
+    """Rounds of ``reference`` over those that ``other`` needs to reach the same ‖grad f‖² (NaN: it did not)."""
+    reached = other.rounds_to(reference.grad_sq[..., -1])
+    return float(reference.rounds[-1] / reached)
+
+
 def run(
     problem: Clients,
     method: str,
@@ -189,6 +196,7 @@ class _Run:
             raise ValueError("generator=None: random compressors, minibatches and participation need a torch.Generator")
         self.exact = problem.gradients(x0)
         self.bits: Tensor | float = 0.0
+        self.bits_shape = x0.shape[:-1] if participation is not None else torch.Size()
         self.memory = torch.zeros_like(self.exact)
         self.message = float(compressor.bits(problem.d))
         if method in ("ef21", "ef21w"):
@@ -265,37 +273,52 @@ class _Record:
 
     def __init__(self, made: _Run, track: tuple[str, ...]) -> None:
         self.made, self.track = made, track
-        self.rows: dict[str, list[Tensor]] = {name: [] for name in ("grad_sq", "bits", *track)}
+        self.columns = {name: _Column() for name in ("grad_sq", "bits", *track)}
         self.rounds: list[int] = []
         self.add(0)
+        self.first = self.low = self.last
 
     def add(self, t: int) -> None:
         """Look at the present state."""
         made = self.made
         gradients = made.at_x()
         self.rounds.append(t)
-        self.rows["grad_sq"].append(gradients.mean(-2).square().sum(-1))
-        self.rows["bits"].append(torch.as_tensor(made.bits, dtype=torch.float64))
+        self.last = gradients.mean(-2).square().sum(-1)
+        self.columns["grad_sq"].add(self.last)
+        self.columns["bits"].add(torch.as_tensor(made.bits, dtype=torch.float64).expand(made.bits_shape))
         if "value" in self.track:
-            self.rows["value"].append(made.problem.value(made.x))
+            self.columns["value"].add(made.problem.value(made.x))
         if "estimate_error" in self.track:
-            self.rows["estimate_error"].append(estimate_error(made.memory, gradients, made.weights))
+            self.columns["estimate_error"].add(estimate_error(made.memory, gradients, made.weights))
 
     def fallen(self, share: float) -> bool:
         """Whether every run has reached that share of its start (or has diverged)."""
-        first, last = self.rows["grad_sq"][0], self.rows["grad_sq"][-1]
-        self.low = torch.minimum(getattr(self, "low", first), last)
-        return bool(((self.low <= share * first) | ~torch.isfinite(last)).all())
+        self.low = torch.minimum(self.low, self.last)
+        return bool(((self.low <= share * self.first) | ~torch.isfinite(self.last)).all())
 
     def history(self) -> History:
         """All rounds as tensors, the recorded ones on the last axis."""
-        bits = self.rows["bits"]
-        shape = torch.broadcast_shapes(*(row.shape for row in bits))
-        self.rows["bits"] = [row.expand(shape) for row in bits]
-        return History(
-            rounds=torch.tensor(self.rounds), x=self.made.x,
-            **{name: torch.stack(rows, -1) for name, rows in self.rows.items()},
-        )
+        columns = {name: column.whole() for name, column in self.columns.items()}
+        return History(rounds=torch.tensor(self.rounds), x=self.made.x, **columns)
+
+
+class _Column:
+    """Numbers of every recorded round, in blocks: thousands of small tensors would break up the memory."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Tensor] = []
+        self.count = 0
+
+    def add(self, row: Tensor) -> None:
+        """Append one round's numbers (...)."""
+        if self.count % BLOCK == 0:
+            self.blocks.append(row.new_empty(BLOCK, *row.shape))
+        self.blocks[-1][self.count % BLOCK] = row
+        self.count += 1
+
+    def whole(self) -> Tensor:
+        """All of them, (..., K)."""
+        return torch.cat(self.blocks)[: self.count].movedim(0, -1).contiguous()
 
 
 def _steps(gamma: Tensor | float, x0: Tensor) -> Tensor:

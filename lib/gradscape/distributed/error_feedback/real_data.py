@@ -10,8 +10,8 @@ from torch import Tensor
 from gradscape.datasets import fashion, tables
 from gradscape.distributed.compressors import Compressor, TopK
 from gradscape.distributed.error_feedback import theory
-from gradscape.distributed.error_feedback.experiments import SPREAD, gain_after, protocol, starts, steps_of, synthetic
-from gradscape.distributed.error_feedback.methods import History, ef21_round, first_estimate, run
+from gradscape.distributed.error_feedback.experiments import SPREAD, protocol, starts, steps_of, synthetic
+from gradscape.distributed.error_feedback.methods import History, ef21_round, first_estimate, gain_after, run
 from gradscape.distributed.error_feedback.settings import Settings
 from gradscape.distributed.error_feedback.tasks import nonconvex_logistic
 from gradscape.distributed.feedback import ef21_step

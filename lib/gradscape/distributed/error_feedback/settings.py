@@ -16,16 +16,16 @@ class Sizes:
     rows: int = 10  # rows per client
     seeds: int = 5  # problems drawn
     spreads: tuple[float, ...] = (0.3, 1.0, 2.0)  # spreads of L_i under the guarantee
-    guarantee_rounds: int = 400  # rounds that are held against the bound
+    guarantee_rounds: int = 1500  # rounds that are held against the bound
     rounds: int = 20_000  # rounds at most until the gradient has fallen
     identity_rounds: int = 300  # rounds over which EF21 and EF21-W are compared
     growth_clients: int = 500  # clients where the gain is followed over the spread
-    growth_seeds: int = 2  # problems drawn there
+    growth_seeds: int = 5  # problems drawn there
     growth_spreads: tuple[float, ...] = (0.3, 1.0, 1.5, 2.0)  # spreads there; 1 and 1.5 are in the criterion
     real_rounds: int = 3000  # rounds of EF21 on breast cancer
     table_rounds: int = 1000  # rounds of EF21 on the other tables
     image_rounds: int = 300  # rounds of EF21 on images
-    image_pool: int = 2  # pixels averaged per side of an image
+    image_pool: int = 1  # pixels averaged per side of an image
     tuned_rounds: int = 100  # rounds with every multiple of the safe step
     multiples: int = 8  # steps 1, 2, 4, ... times the safe one
     clone_vectors: int = 1000  # random vectors of L_i for the cloning bounds
@@ -41,8 +41,8 @@ SIZES = {
     ),
     "quick": Sizes(),
     "full": Sizes(
-        clients=2000, d=10, seeds=20, guarantee_rounds=1000, rounds=100_000, identity_rounds=300,
-        growth_clients=2000, growth_seeds=5, growth_spreads=(0.2, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0), table_rounds=3000,
+        clients=2000, d=10, seeds=20, rounds=100_000,
+        growth_clients=2000, growth_seeds=20, growth_spreads=(0.2, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0), table_rounds=3000,
         image_rounds=1000, image_pool=1,
     ),
 }

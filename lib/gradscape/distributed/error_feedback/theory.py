@@ -78,20 +78,20 @@ def step_size(
     L: Tensor | float,
     L_i: Tensor,
     alpha: float,
-    weights: Weights | Tensor = "smoothness",
+    weights: Weights | Tensor | None = None,
     pl: float | None = None,
 ) -> Tensor:
     """The safe step 1/(L + L_w xi(alpha)), (...) (theorem 2 for EF21-W, theorem 3 for EF21).
 
-    ``weights="uniform"`` gives the older step with L_QM, ``"smoothness"`` the paper's with L_AM. It is safe for EF21-W
-    with these weights, and for plain EF21 with any. ``pl``: constant mu of the Polyak-Łojasiewicz inequality; then
-    min{1/(L + sqrt(2) L_w xi), theta/(2 mu)}, for which f falls like (1 - gamma mu)^T.
+    ``weights="uniform"`` gives the older step with L_QM, ``"smoothness"`` (and ``None``) the paper's with L_AM. It is
+    safe for EF21-W with these weights, and for plain EF21 with any. ``pl``: constant mu of the Polyak-Łojasiewicz
+    inequality; then min{1/(L + sqrt(2) L_w xi), theta/(2 mu)}, for which f falls like (1 - gamma mu)^T.
     ``ValueError`` for alpha outside (0, 1], constants or weights not > 0, weights that do not sum to 1.
     """
     smooth = torch.as_tensor(L, dtype=L_i.dtype)
     if not bool((smooth > 0).all()):
         raise ValueError(f"L={float(smooth.min())!r}: must be > 0")
-    spread = weighted_mean_smoothness(L_i, client_weights(L_i, weights))
+    spread = weighted_mean_smoothness(L_i, client_weights(L_i, "smoothness" if weights is None else weights))
     if pl is None:
         return 1 / (smooth + spread * xi(alpha))
     validate.positive("pl", pl)
