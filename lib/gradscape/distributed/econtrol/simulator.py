@@ -203,6 +203,8 @@ class _Running:
     """One method with its iterates x (S, R..., d) and its books."""
 
     def __init__(self, problem: OptimalClients, plan: Plan, compressor: Compressor, x0: Tensor, seeds: int) -> None:
+        for name in plan.track:
+            validate.one_of("track", name, TRACKS)
         rates = [value.shape for value in (plan.gamma, plan.eta) if isinstance(value, Tensor)]
         self.problem, self.ones = problem, (1,) * len(torch.broadcast_shapes(*rates))
         self.x = _spread(problem, validate.finite("x0", x0), seeds, torch.broadcast_shapes(*rates))
