@@ -11,7 +11,7 @@ import lazy_loader
 # Nothing below is imported before it is asked for: module -> the public names it defines.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    ["compressors", "error_feedback", "feedback", "gradient_coding", "real", "wire", "workers"],
+    ["compressors", "econtrol", "error_feedback", "feedback", "gradient_coding", "real", "wire", "workers"],
     {
         "real": ["Channel", "launch", "ProcessError"],
         "workers": ["bits", "Clock", "DelayModel", "DelayTrace", "gilbert_elliott", "Link", "timeline"],
@@ -21,6 +21,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "feedback": ["ec_step", "ef21_step"],
         "wire": ["Exchange", "exchange"],
+        "econtrol": [
+            "critical_eta", "econtrol_step", "EControlSGD", "ECSimulator", "koloskova_quadratic", "label_skew_clients",
+        ],
         "error_feedback": [
             "nonconvex_least_squares", "nonconvex_logistic", "step_size", "weighted_mean_smoothness", "xi",
         ],
