@@ -53,7 +53,19 @@ from gradscape.distributed.error_feedback.methods import (
     run,
     scaled,
 )
-from gradscape.distributed.error_feedback.one_problem import Own, Together, baselines, own, point, variants
+from gradscape.distributed.error_feedback.one_problem import (
+    Costs,
+    Own,
+    Together,
+    Weighing,
+    baselines,
+    costs,
+    own,
+    own_problem,
+    point,
+    variants,
+    weighing,
+)
 from gradscape.distributed.error_feedback.real_data import Table, Wire, between_processes, compare, real_tables
 from gradscape.distributed.error_feedback.settings import SIZES, Settings, Sizes
 from gradscape.distributed.error_feedback.tasks import nonconvex_least_squares, nonconvex_logistic
@@ -83,6 +95,7 @@ __all__ = [
     "ClientProblem",
     "Clones",
     "Compressor",
+    "Costs",
     "Dither",
     "Growth",
     "Guarantee",
@@ -102,6 +115,7 @@ __all__ = [
     "TopK",
     "Tuned",
     "Twins",
+    "Weighing",
     "Wire",
     "baselines",
     "beta",
@@ -113,6 +127,7 @@ __all__ = [
     "clones",
     "combined",
     "compare",
+    "costs",
     "ec_step",
     "ef14_round",
     "ef21_round",
@@ -129,6 +144,7 @@ __all__ = [
     "nonconvex_least_squares",
     "nonconvex_logistic",
     "own",
+    "own_problem",
     "point",
     "power_weights",
     "race",
@@ -146,6 +162,7 @@ __all__ = [
     "tuned",
     "twins",
     "variants",
+    "weighing",
     "weighted_mean_smoothness",
     "xi",
 ]

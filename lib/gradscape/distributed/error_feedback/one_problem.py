@@ -23,12 +23,14 @@ from gradscape.distributed.error_feedback.experiments import (
 from gradscape.distributed.error_feedback.methods import History, gain_after, run
 from gradscape.distributed.error_feedback.settings import Settings
 from gradscape.distributed.error_feedback.tasks import nonconvex_least_squares
+from gradscape.learning.problems import LeastSquaresClients
 from gradscape.lesson import Point, cached, replicate_seed
 
 Progress = Callable[[int, int], None]
 
 MOST_ROUNDS, VARIANT_ROUNDS = 2000, 800  # compression without memory never gets there
 OWN_D, OWN_ROWS, OWN_ROUNDS = 20, 10, 500
+EXPONENTS = 41  # points of a curve over q
 VARIANT_CHANCE, VARIANT_DRAWS = 0.5, 2000  # probability of taking part; stream of the variants' draws
 
 
@@ -81,6 +83,65 @@ def variants(settings: Settings, *, progress: Progress | None = None) -> Togethe
     return Together(tuple(cases), tuple(made))
 
 
+@cached
+def own_problem(settings: Settings) -> LeastSquaresClients:
+    """The problem at the settings' own n and spread, of 20 variables."""
+    return nonconvex_least_squares(settings.n, OWN_D, OWN_ROWS, settings.spread, seed=replicate_seed(settings.seed, 0))
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """L_w along the exponents q of w_i ∝ L_i^q, (Q,), for one problem; ``q`` and ``at_q`` are the settings' own."""
+
+    L_i: Tensor
+    exponents: Tensor
+    L_w: Tensor
+    q: float
+    at_q: float
+    gamma_q: float
+    gamma_qm: float
+    gamma_am: float
+
+
+@cached
+def weighing(settings: Settings) -> Weighing:
+    """How the mean that limits the step depends on the weights."""
+    problem, alpha = own_problem(settings), settings.k / OWN_D
+    exponents = torch.linspace(0, 2, EXPONENTS, dtype=torch.float64)
+    L_w = torch.stack([
+        theory.weighted_mean_smoothness(problem.L_i, theory.power_weights(problem.L_i, float(q))) for q in exponents
+    ])
+    weights = theory.power_weights(problem.L_i, settings.q)
+    qm, am = steps_of(problem, TopK(settings.k))
+    return Weighing(
+        problem.L_i, exponents, L_w, settings.q, float(theory.weighted_mean_smoothness(problem.L_i, weights)),
+        float(theory.step_size(problem.L, problem.L_i, alpha, weights)), float(qm), float(am),
+    )
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What compression costs in the step: xi and both safe steps for every K = 1 … d, and gradient descent's step."""
+
+    k: Tensor
+    xi: Tensor
+    gamma_qm: Tensor
+    gamma_am: Tensor
+    gamma_gd: float
+    chosen: int
+
+
+@cached
+def costs(settings: Settings) -> Costs:
+    """Steps of the settings' own problem for every number of kept entries."""
+    problem, ks = own_problem(settings), range(1, OWN_D + 1)
+    steps = [steps_of(problem, TopK(k)) for k in ks]
+    return Costs(
+        torch.tensor(ks), torch.tensor([theory.xi(k / OWN_D) for k in ks]), torch.stack([qm for qm, _ in steps]),
+        torch.stack([am for _, am in steps]), float(1 / problem.L), settings.k,
+    )
+
+
 @dataclass(frozen=True)
 class Own:
     """One problem at the settings' own values: constants, steps, histories of ``OWN_ROUNDS`` rounds by method."""
@@ -102,10 +163,7 @@ class Own:
 @cached
 def own(settings: Settings, *, progress: Progress | None = None) -> Own:
     """EF21 with both steps, EF21-W with w_i ∝ L_i^q, EF14 and GD (1/L) on one problem of 20 variables."""
-    problem = nonconvex_least_squares(
-        settings.n, OWN_D, OWN_ROWS, settings.spread, seed=replicate_seed(settings.seed, 0)
-    )
-    compressor = TopK(settings.k)
+    problem, compressor = own_problem(settings), TopK(settings.k)
     alpha, L_i = compressor.alpha(OWN_D), problem.L_i
     weights = theory.power_weights(L_i, settings.q)
     L_w, (L_am, L_qm) = theory.weighted_mean_smoothness(L_i, weights), theory.mean_smoothness(L_i)
