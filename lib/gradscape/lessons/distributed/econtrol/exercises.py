@@ -47,7 +47,7 @@ def check_3(answer: Any) -> Feedback:
     """EControl's noise error with 256 clients, from those with 4, 16 and 64."""
     guess = as_number(answer, "the error")
     expect(guess > 0, "An error is a squared distance: positive.")
-    expect(abs(guess / error_at(64) - 1) > 0.1, "That is the error at n = 64. What remains with four times the clients?")
+    expect(abs(guess / error_at(64) - 1) > 0.1, "That is the error at n = 64. What is left with four times as many?")
     expect(abs(guess / (error_at(64) / 2) - 1) > 0.1, "That is a law of 1/√n. Squared distances fall faster.")
     found = error_at(CLIENTS)
     expect(guess <= (1 + TOLERANCE) * found, "Too large. Fit log error against log n through the three values.")

@@ -234,7 +234,7 @@ def fig_wire(found: ec.Wire) -> Figure:
         [axis("relative difference", log=True, range=(1e-19, 1e-11)),
          axis("Mbit", range=(0, 1.1e-6 * found.whole_bits))],
         takeaway=f"Largest relative difference {float(found.differences.max()):.0e} (drawn at {EXACT:.0e} where there "
-        f"is none); {sent:,} bits on the wire, {found.counted_bits:,} counted, {found.whole_bits:,} without compression.",
+        f"is none); {sent:,} bits on the wire, {found.counted_bits:,} counted, {found.whole_bits:,} uncompressed.",
     )
     add_line(fig, np.arange(len(differences)), differences, "real − simulated", 0, legend=False)
     for k, bits in enumerate((found.counted_bits, sent, found.whole_bits)):
