@@ -6,8 +6,12 @@ import lazy_loader
 # Nothing below is imported before it is asked for: module -> the public names it defines.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    ["high_dimensional", "sgd_noise"],
+    ["bandlimited", "high_dimensional", "sgd_noise"],
     {
+        "bandlimited": [
+            "band_kernel", "bandlimited_reconstruction", "dual_bound", "error_floor", "features", "fit_many",
+            "high_precision_fit", "lowpass_multiplier", "RandomNet", "ridgelet_transform", "sample_hidden",
+        ],
         "high_dimensional": [
             "asymptotic_error", "frozen_projector", "generalization_error", "learned_change", "LinearTask",
             "mode_stopping_time", "optimal_ridge", "optimal_stopping", "random_feature_curves", "relu_teacher",
