@@ -122,7 +122,7 @@ def test_an_entry_without_gradient_does_not_count():
 
 
 @pytest.mark.parametrize(("given", "words"), [
-    (torch.ones(1, 3), "at least b = 2"), (torch.tensor(1.0), "at least b = 2"), ({}, "is empty"),
+    (torch.ones(1, 3), "b = 2"), (torch.tensor(1.0), "b = 2"), ({}, "is empty"),
     ({"a": torch.ones(3, 1), "b": torch.ones(2, 1)}, "differs"), (torch.tensor([[1.0], [math.nan]]), "NaN"),
     ({"w": torch.tensor([[1.0], [math.inf]])}, "w holds"), (torch.ones(3, 2, dtype=torch.int64), "int64"),
     (torch.ones(3, 2, dtype=torch.complex64), "complex64"), ({"w": [1.0, 2.0]}, "list"),

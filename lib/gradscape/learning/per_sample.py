@@ -71,7 +71,7 @@ def stats(per_sample: Mapping[str, Tensor] | Tensor, *, coordinate: bool = False
     >>> stats(torch.tensor([[1.0, 0.0], [3.0, 2.0]])).variance
     4.0
     """
-    parts = _parts(per_sample)
+    parts = checked(per_sample)
     b = len(next(iter(parts.values())))
     norm = variance = worst = 0.0
     along = torch.zeros(b, dtype=torch.float64, device=next(iter(parts.values())).device)
@@ -98,8 +98,8 @@ def orthogonal(variance: float, ip_variance: float, mean_sq_norm: float) -> floa
     return max(0.0, variance - ip_variance / mean_sq_norm) if mean_sq_norm > 0 else variance
 
 
-def _parts(per_sample: Mapping[str, Tensor] | Tensor) -> dict[str, Tensor]:
-    """The tensors by name, checked."""
+def checked(per_sample: Mapping[str, Tensor] | Tensor, *, least: int = 2) -> dict[str, Tensor]:
+    """Per-sample gradients as tensors by name, with at least ``least`` samples; ``ValueError`` as `stats`."""
     parts = {"per_sample": per_sample} if isinstance(per_sample, Tensor) else dict(per_sample)
     if not parts:
         raise ValueError("per_sample is empty: at least one tensor (b, *shape) is needed")
@@ -107,8 +107,9 @@ def _parts(per_sample: Mapping[str, Tensor] | Tensor) -> dict[str, Tensor]:
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
             kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
             raise ValueError(f"{name} is {kind}: must be a tensor of real floating-point numbers")
-        if tensor.dim() < 1 or len(tensor) < 2:
-            raise ValueError(f"{name} has shape {tuple(tensor.shape)}: at least b = 2 samples, one a row, are needed")
+        if tensor.dim() < 1 or len(tensor) < least:
+            found = f"{name} has shape {tuple(tensor.shape)}"
+            raise ValueError(f"{found}: one sample a row, at least b = {least}, is needed")
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"{name} holds NaN or infinite entries: all must be finite")
     lengths = {name: len(tensor) for name, tensor in parts.items()}
