@@ -6,11 +6,15 @@ import lazy_loader
 # Nothing below is imported before it is asked for: module -> the public names it defines.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    ["bandlimited", "high_dimensional", "sgd_noise"],
+    ["bandlimited", "bayes_optimal", "high_dimensional", "sgd_noise"],
     {
         "bandlimited": [
             "band_kernel", "bandlimited_reconstruction", "dual_bound", "error_floor", "features", "fit_many",
             "high_precision_fit", "lowpass_multiplier", "RandomNet", "ridgelet_transform", "sample_hidden",
+        ],
+        "bayes_optimal": [
+            "gamp_rie", "least_squares", "mmse", "mmse_curve", "nishimori", "noise_to_effective", "quadratic_gd",
+            "recovery_threshold", "rie_denoise", "rie_mse", "state_evolution", "teacher",
         ],
         "high_dimensional": [
             "asymptotic_error", "frozen_projector", "generalization_error", "learned_change", "LinearTask",

@@ -174,8 +174,8 @@ def _edges(c: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
 def noisy_wishart_support(kappa: float, noise: float) -> Tensor:
     """Edges of the spectrum, ``(2,)`` for one interval or ``(4,)`` for two (see :func:`noisy_wishart_resolvent`).
 
-    >>> [round(edge, 4) for edge in noisy_wishart_support(0.5, 1 / 30).tolist()]
-    [-0.2567, 5.9151]
+    >>> [round(edge, 3) for edge in noisy_wishart_support(0.5, 0.1).tolist()]
+    [-0.483, 5.858]
     """
     s, c, t = _scaled(positive("kappa", kappa), torch.tensor(positive("noise", noise), dtype=torch.float64))
     edges, gap = _edges(c, t)
