@@ -101,7 +101,7 @@ def least_squares(task: QuadraticTask) -> Tensor:
     rest = task.y - task.delta - X.square().mean(-1)  # y - Δ - xᵀ I x/d
     unknowns = d * (d + 1) // 2
     if task.n < unknowns:
-        gram = (X @ X.T / d).square()
+        gram = (X @ X.T).div_(d).square_()
         gram.diagonal().add_(JITTER * gram.diagonal().mean())
         weights = torch.cholesky_solve(rest.unsqueeze(-1), torch.linalg.cholesky(gram)).squeeze(-1)
         return torch.eye(d, dtype=torch.float64) + X.T @ (weights.unsqueeze(-1) * X) / d
