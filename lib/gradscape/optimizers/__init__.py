@@ -6,12 +6,16 @@ import lazy_loader
 # Nothing below is imported before it is asked for: module -> the public names it defines.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    ["adaptive_batch", "diffgrad"],
+    ["adaptive_batch", "anyloss", "diffgrad"],
     {
         "adaptive_batch": [
             "AdaGradNorm", "augmented_test", "BatchSizeController", "coordinate_test", "GemanMcClure", "ghost_stats",
             "GradientStats", "inner_product_test", "merge_stats", "norm_test", "ResizableBatchSampler",
             "samples_schedule", "stats_from_per_sample", "TestResult", "train_adaptive",
+        ],
+        "anyloss": [
+            "active_band", "amplify", "AnyLoss", "fit_linear", "hard_metrics", "LossSpec", "metric_gradient",
+            "SoftConfusion", "StratifiedBatchSampler", "tune_threshold",
         ],
         "diffgrad": ["DiffGrad", "diffgrad_state", "diffgrad_update", "friction", "FrictionRecord"],
     },
