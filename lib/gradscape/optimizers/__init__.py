@@ -6,7 +6,7 @@ import lazy_loader
 # Nothing below is imported before it is asked for: module -> the public names it defines.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    ["adaptive_batch", "anyloss", "diffgrad"],
+    ["adaptive_batch", "anyloss", "diffgrad", "gradient_normalized"],
     {
         "adaptive_batch": [
             "AdaGradNorm", "augmented_test", "BatchSizeController", "coordinate_test", "GemanMcClure", "ghost_stats",
@@ -18,5 +18,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "SoftConfusion", "StratifiedBatchSampler", "tune_threshold",
         ],
         "diffgrad": ["DiffGrad", "diffgrad_state", "diffgrad_update", "friction", "FrictionRecord"],
+        "gradient_normalized": [
+            "gns_minimize", "gns_minimize_batch", "gradient_method", "super_universal_newton", "smoothness_1d",
+            "rank_one_solve",
+        ],
     },
 )
