@@ -83,7 +83,7 @@ def score(
     data = folded(table, seed, first, last)
     specs = [LossSpec(name) for name in RULES[:3]] + [LossSpec(m, b, L) for m, b in targets]
     theta = fit_linear(
-        data.x, data.y, specs, mask=data.mask, iterations=iterations, theta0=_starts(data, seed, first, start),
+        data.x, data.y, specs, mask=data.mask, iterations=iterations, theta0=starting_weights(data, seed, first, start),
         progress=progress,
     )
     z = scores_of(theta, data.test_x)
@@ -96,7 +96,7 @@ def score(
     return found
 
 
-def _starts(data: Folds, seed: int, first: int, scale: float) -> Tensor:
+def starting_weights(data: Folds, seed: int, first: int, scale: float) -> Tensor:
     """Starting weights (F, d): one normal draw a fold, times the scale, so that scales are compared on one draw."""
     folds, _, d = data.x.shape
     return scale * torch.randn(folds, d, generator=generator(seed, 10_000 + first), dtype=torch.float64)
@@ -154,7 +154,7 @@ def starts(settings: Settings) -> Sweep:
     specs = [spec for spec in losses for _ in STARTS]
 
     def train(data: Folds, first: int) -> Tensor:
-        begin = torch.stack([_starts(data, settings.seed, first, scale) for scale in STARTS]).repeat(2, 1, 1)
+        begin = torch.stack([starting_weights(data, settings.seed, first, scale) for scale in STARTS]).repeat(2, 1, 1)
         return _trained(data, specs, settings, begin)
 
     return _sweep(settings, STARTS, ("fbeta", "bce"), train)
