@@ -76,8 +76,8 @@ def test_the_sweep_names_its_best_cell_and_leaves_diverged_ones_empty():
 
 def test_smoothing_is_a_mean_over_windows():
     curve = torch.arange(2.0 * figures.WINDOW)
-    assert figures.smooth(curve).tolist() == [24.5, 74.5]
-    assert figures.middles(curve).tolist() == [25.0, 75.0]
+    assert figures.smooth(curve).tolist() == [(figures.WINDOW - 1) / 2, (3 * figures.WINDOW - 1) / 2]
+    assert figures.middles(curve).tolist() == [0.5 * figures.WINDOW, 1.5 * figures.WINDOW]
     assert torch.equal(figures.smooth(curve[:7]), curve[:7])
     assert figures.middles(curve[:7]).tolist() == list(range(7))
 

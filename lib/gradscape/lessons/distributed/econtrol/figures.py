@@ -28,7 +28,8 @@ NAMES = {
 }
 LOOK = {"sgd": 6, "csgd": 5, "ec": 1, "ecideal": 2, "ef21": 3, "ef21sgdm": 4, "econtrol": 0, "too much": 7}
 EXACT = 1e-18  # where exact agreement is drawn on a logarithmic axis
-WINDOW = 50  # rounds that a smoothed curve averages
+WINDOW = 100  # rounds that a smoothed curve averages
+EVERY = 3  # records between two drawn ones
 SHOWN_MOST = 1e3  # errors beyond are not drawn: that run is on its way to infinity
 RATIO = axis("gain η/δ", log=True)
 
@@ -36,7 +37,7 @@ RATIO = axis("gain η/δ", log=True)
 def fig_clean(settings: ec.Settings) -> Figure:
     """Error against rounds without noise, first seed."""
     made = ex.clean(settings)
-    rounds = made["sgd"].rounds
+    rounds = made["sgd"].rounds[::EVERY]
     ec_end, ours = made["ec"].final, made["econtrol"].final
     fig = figure(
         "Ten clients that differ, no noise: squared distance to the minimum", axis("round"),
@@ -46,10 +47,10 @@ def fig_clean(settings: ec.Settings) -> Figure:
         f"feedback it is {float(made['csgd'].final.amin(1).mean()):.2g}.",
     )
     for name in ("sgd", "ef21", "econtrol"):
-        add_line(fig, rounds, made[name].dist_sq[0].clamp(min=1e-28), NAMES[name], LOOK[name])
+        add_line(fig, rounds, made[name].dist_sq[0, ::EVERY].clamp(min=1e-28), NAMES[name], LOOK[name])
     for name, which, text in (("ec", 1, "EC, γ = 0.05"), ("ec", 0, "EC, γ = 0.003"), ("csgd", 1, "no feedback")):
         look = {"dash": "dot"} if which == 0 else {}
-        add_line(fig, rounds, made[name].dist_sq[0, which], text, LOOK[name], line=look)
+        add_line(fig, rounds, made[name].dist_sq[0, which, ::EVERY], text, LOOK[name], line=look)
     return fig
 
 
@@ -168,9 +169,9 @@ def fig_skewed(settings: ec.Settings) -> Figure:
 def fig_roots(delta: float, ratio: float) -> Figure:
     """Eigenvalues of the linear model in the complex plane as the gain grows; those at one gain are marked."""
     critical, largest = ec.critical_eta(delta), ec.largest_linear_eta(delta)
-    etas = torch.cat([torch.logspace(-4, 0, 80, dtype=torch.float64) * largest, torch.tensor([critical * (1 + 1e-9)])])
+    etas = torch.cat([torch.logspace(-4, 0, 50, dtype=torch.float64) * largest, torch.tensor([critical * (1 + 1e-9)])])
     roots = torch.stack([ec.linear_model_roots(delta, float(eta)) for eta in etas.sort().values])
-    now, angle = ec.linear_model_roots(delta, ratio * delta), np.linspace(0, 2 * math.pi, 120)
+    now, angle = ec.linear_model_roots(delta, ratio * delta), np.linspace(0, 2 * math.pi, 60)
     radius = float(now.abs().max())
     kind = "oscillates" if float(now.imag.abs().max()) > 0 else "does not oscillate"
     fig = panels(
@@ -184,7 +185,7 @@ def fig_roots(delta: float, ratio: float) -> Figure:
     add_points(fig, roots.real.flatten(), roots.imag.flatten(), "all gains", 0, marker={"size": 4})
     add_points(fig, now.real, now.imag, "this gain", 1, marker={"size": 13})
     fig.update_yaxes(scaleanchor="x", scaleratio=1, row=1, col=1)
-    shown = torch.logspace(-2.5, math.log10(2 * largest / delta), 120, dtype=torch.float64)
+    shown = torch.logspace(-2.5, math.log10(2 * largest / delta), 50, dtype=torch.float64)
     moduli = [float(ec.linear_model_roots(delta, float(r) * delta).abs().max()) for r in shown]
     add_line(fig, shown, moduli, "largest modulus", 0, panel=1, legend=False, mode="lines")
     add_points(fig, [ratio], [radius], "this gain", 1, panel=1, legend=False, marker={"size": 13})
@@ -252,11 +253,11 @@ def fig_curves(found: ec.Own) -> Figure:
         height=420,
     )
     for name, history in found.histories.items():
-        rounds, curve = history.rounds, history.dist_sq[0]
+        rounds, curve = history.rounds[::EVERY], history.dist_sq[0, ::EVERY]
         keep = torch.isfinite(curve)
         add_line(fig, rounds[keep], curve[keep].clamp(min=1e-28), NAMES[name], LOOK[name])
         if history.e_norm is not None:
-            norm = history.e_norm[0]
+            norm = history.e_norm[0, ::EVERY]
             keep = keep & torch.isfinite(norm)
             add_line(fig, rounds[keep], norm[keep].clamp(min=1e-14), NAMES[name], LOOK[name], panel=1, legend=False)
     return fig
