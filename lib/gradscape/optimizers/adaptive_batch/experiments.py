@@ -27,7 +27,7 @@ LR, SMALLEST = 0.03, 32                      # AdaGrad's rate and the first batc
 ETAS = (0.25, 0.5, 0.9)
 RATES = (0.003, 0.01, 0.03, 0.1, 0.3)        # tried for every schedule alike
 HIDDEN = 32                                  # the network 784-32-10
-MARKS = 15                                   # points on a curve over samples
+MARKS = 10                                   # points on a curve over samples
 CLOUD = 500                                  # fresh batches drawn at a frozen point
 
 Array = NDArray[np.float64]

@@ -20,7 +20,7 @@ class Sizes:
     test_images: int = 2000  # test images
     epochs: int = 10  # budget of the softmax regression, in passes over them
     image_seeds: int = 20  # replicates on images
-    curve_seeds: int = 3  # of them, those with curves and with the other schedules
+    curve_seeds: int = 2  # of them, those with curves and with the other schedules
     network_epochs: int = 10  # budget of the network with one hidden layer
     network_seeds: int = 1  # its replicates, in recorded tables
 
