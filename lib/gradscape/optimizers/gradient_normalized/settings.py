@@ -45,7 +45,7 @@ class Settings(lesson.Settings, profiles=SIZES):
     """What a reader may change; the claims are measured at the defaults."""
 
     function: str = choice("exp", FUNCTIONS, about="function of one variable")
-    point: float = real(1.0, -2.5, 2.5, symbol="x", about="where the gradient is expanded")
+    point: float = real(1.2, -2.5, 2.5, symbol="x", about="where the gradient is expanded")
     theta: float = real(1.0, 0.0, 2.0, symbol="θ", about="factor on the second derivative, H is θ times it")
     ratio: float = real(1.0, 0.01, 100.0, scale="log", symbol="γ/γ(x)", about="radius in units of the largest good one")
     p: int = integer(5, 2, 8, symbol="p", about="power of the residual's norm")
