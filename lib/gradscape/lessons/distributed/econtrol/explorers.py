@@ -20,10 +20,10 @@ def explorer_curves(settings: Settings) -> Explorer:
         compute, redraw(fig_curves), [field("eta_ratio"), *map(field, PROBLEM)], settings=settings, name="curves",
         mode="quick",
         presets={
-            "as in the claims": {"zeta": 100.0},
+            "clients that differ, a larger step": {"zeta": 100.0, "gamma": 0.02},
             "no noise": {"zeta": 100.0, "sigma": 0.0, "gamma": 0.05},
-            "nearly EF21": {"eta_ratio": 1e-3},
-            "too much gain": {"eta_ratio": 5.0},
+            "nearly EF21": {"eta_ratio": 1e-3, "gamma": 0.02},
+            "too much gain": {"eta_ratio": 5.0, "gamma": 0.02},
         },
     )
 
