@@ -147,7 +147,7 @@ def fig_descent(result: DescentRun) -> go.Figure:
     )
     add_line(fig, result.counts, result.averaged, "error of the mean", 0)
     mark_y(fig, result.theory, "optimum", i=2)
-    mark_y(fig, told["infinite"], "infinitely many", i=1)
+    add_line(fig, result.counts[[0, -1]], [told["infinite"]] * 2, "mean of infinitely many", 1, mode="lines")
     return fig
 
 
@@ -176,7 +176,7 @@ def _averaging_words(scaling: list[DescentCell], noisy: DescentCell) -> str:
     bad = float((noisy.values("infinite") / noisy.theory).mean())
     listed = ", ".join(f"{ratio:.3f} at d = {cell.d}" for ratio, cell in zip(infinite, scaling, strict=True))
     return (f"Without noise infinitely many solutions would average to {listed} times the optimum (bars: standard "
-            f"error over teachers). With noise the average stays {bad:.2f} times above it.")
+            f"error over teachers). With noise the average stays at {bad:.2f} times the optimum.")
 
 
 def fig_meeting(gamp: list[GampCell], squares: list[torch.Tensor], descent: list[DescentCell]) -> go.Figure:
@@ -184,7 +184,7 @@ def fig_meeting(gamp: list[GampCell], squares: list[torch.Tensor], descent: list
     curve = optimum_at(0.5, 0.0, 0.2)
     d, small = gamp[0].d, descent[0].d
     fig = figure(
-        "One teacher, many methods: κ = ½, no noise", axis(LOAD), errors_axis(1.3),
+        "One teacher, many methods: κ = ½, no noise", axis(LOAD), errors_axis(1.7),
         takeaway=f"Points are simulated (d = {d}; gradient descent d = {small}), lines are theory without a fitted "
                  "constant. One solution of gradient descent is about twice as bad as the optimum; their average is "
                  "near it.", height=460,
