@@ -247,7 +247,8 @@ def fig_smoothing(table: Table | None) -> go.Figure:
     fig = figure(
         "LogSumExp by smoothing", axis("smoothing μ", log=True), axis("median iterations to 1e-8", log=True),
         takeaway=f"{table.caption}. Weighted Gauss–Newton needs {ratios[0]:.1f} times the exact one's iterations at "
-                 f"μ = {c['mu'][0]:g} and {ratios[-1]:.1f} times at μ = {c['mu'][-1]:g}. 1000 is the limit: not reached.",
+                 f"μ = {c['mu'][0]:g} and {ratios[-1]:.1f} times at μ = {c['mu'][-1]:g}. "
+                 "1000 is the limit: not reached.",
     )
     for name, key in ((EXACT, "exact"), (WEIGHTED, "weighted"), (NONE, "none")):
         add_line(fig, c["mu"], c[key], LABELS[name], SERIES[name])
@@ -266,8 +267,8 @@ def fig_times(table: Table | None) -> go.Figure:
     ratio = spent["fisher_term, cholesky"] / spent["fisher_term, rank_one"]
     fig = figure(
         "CPU time of whole runs", "", axis("CPU seconds", log=True), height=560,
-        takeaway=f"{table.caption}. Sherman–Morrison takes the same steps as Cholesky in 1/{ratio:.1f} of the time. Left "
-                 f"out, since they ended before the tolerance: {', '.join(missed) or 'none'}.",
+        takeaway=f"{table.caption}. Sherman–Morrison takes the same steps as Cholesky in 1/{ratio:.1f} of the time. "
+                 f"Left out, since they ended before the tolerance: {', '.join(missed) or 'none'}.",
     )
     for i, problem in enumerate(dict.fromkeys(row["problem"] for row in rows)):
         part = [row for row in rows if row["problem"] == problem]
