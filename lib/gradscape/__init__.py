@@ -12,6 +12,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     [
         "batch", "catalog", "datasets", "diffusion", "distributed", "dynamics", "ensemble", "generative", "learning",
-        "lesson", "lessons", "numerics", "optimizers", "results", "stats", "workbench",
+        "lesson", "lessons", "numerics", "optimizers", "recovery", "results", "stats", "workbench",
     ],
 )
