@@ -7,7 +7,7 @@ L, L_I, K, D = 2.5, (12.0, 3.0, 2.0, 1.0, 1.0, 1.0), 2, 20
 ALPHA = K / D
 XI = math.sqrt(1 - ALPHA) / (1 - math.sqrt(1 - ALPHA))
 MEAN, ROOT = sum(L_I) / 6, math.sqrt(sum(value**2 for value in L_I) / 6)
-SLOW, FAST = 1 / (L + ROOT * XI), 1 / (L + MEAN * XI)
+STEP_QM, STEP_AM = 1 / (L + ROOT * XI), 1 / (L + MEAN * XI)
 SQUARES = [i**2 for i in range(1, 51)]
 LEAST = sum(SQUARES) / 50
 
@@ -19,7 +19,7 @@ def one_rough(others: float, n: int = 100) -> list[float]:
 
 # exercise -> answer
 SOLUTIONS = {
-    1: [SLOW, FAST, FAST / SLOW],
+    1: [STEP_QM, STEP_AM, STEP_AM / STEP_QM],
     2: [1.0, LEAST],
     3: one_rough(0.01),
 }
@@ -27,17 +27,17 @@ SOLUTIONS = {
 # exercise -> (answer, part of the hint)
 WRONG = {
     1: [
-        ([FAST, SLOW, FAST / SLOW], "swapped"),
-        ([1 / (MEAN + ROOT * XI), FAST, 1.5], "not the mean of the Lᵢ"),
+        ([STEP_AM, STEP_QM, STEP_AM / STEP_QM], "swapped"),
+        ([1 / (MEAN + ROOT * XI), STEP_AM, 1.5], "not the mean of the Lᵢ"),
         ([1 / (ROOT * XI), 1 / (MEAN * XI), ROOT / MEAN], "the L is missing"),
-        ([1 / (L + math.sqrt(6) * ROOT * XI), FAST, 1.5], "divide by n before the root"),
-        ([1 / (L + ROOT / ALPHA), FAST, 1.5], "α is K/d"),
-        ([SLOW, 1 / (L + math.sqrt(2) * MEAN * XI), 1.2], "γ_AM is not"),
-        ([SLOW, FAST, ROOT / MEAN], "takes a part of the gain away"),
-        ([SLOW, FAST, SLOW / FAST], "Upside down"),
-        ([SLOW, FAST, 2.0], "is the ratio of them"),
-        ([SLOW, FAST], "three numbers"),
-        ([SLOW, FAST, "twice"], "must be a number"),
+        ([1 / (L + math.sqrt(6) * ROOT * XI), STEP_AM, 1.5], "divide by n before the root"),
+        ([1 / (L + ROOT / ALPHA), STEP_AM, 1.5], "α is K/d"),
+        ([STEP_QM, 1 / (L + math.sqrt(2) * MEAN * XI), 1.2], "γ_AM is not"),
+        ([STEP_QM, STEP_AM, ROOT / MEAN], "takes a part of the gain away"),
+        ([STEP_QM, STEP_AM, STEP_QM / STEP_AM], "Upside down"),
+        ([STEP_QM, STEP_AM, 2.0], "is the ratio of them"),
+        ([STEP_QM, STEP_AM], "three numbers"),
+        ([STEP_QM, STEP_AM, "twice"], "must be a number"),
     ],
     2: [
         ([0.0, math.sqrt(sum(value**2 for value in SQUARES) / 50)], "uniform weights"),

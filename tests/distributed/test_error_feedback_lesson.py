@@ -118,7 +118,7 @@ def test_run_explorer_reports_and_can_be_cancelled():
 
 def test_exercises_state_the_numbers_of_their_checkers():
     assert (exercises.GIVEN_L, exercises.GIVEN_L_I) == (answers.L, answers.L_I)
-    assert pytest.approx(answers.ROOT * answers.XI + 2.5) == 1 / answers.SLOW
+    assert pytest.approx(answers.ROOT * answers.XI + 2.5) == 1 / answers.STEP_QM
     assert exercises.SQUARES.tolist() == answers.SQUARES
     assert math.sqrt(sum(value**2 for value in answers.SOLUTIONS[3]) / 100) >= exercises.WANTED
     for number, check in ((1, view.check_1), (2, view.check_2), (3, view.check_3)):

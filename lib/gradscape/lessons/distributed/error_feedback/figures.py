@@ -23,19 +23,20 @@ from gradscape.distributed.error_feedback import (
 from gradscape.workbench import Figure, add_bars, add_line, add_points, axis, figure, mark_x, mark_y, panels
 
 DROP = 1e-3  # the fall of ‖∇f‖² that sentences speak of
-SHOWN = 90   # points of a curve
+SHOWN = 32   # points of a curve
+HIGHEST, LOWEST = 1e6, 1e-10  # what of a curve is drawn, so that one method does not flatten the others
 LOOKS = {"EF21, γ_QM": 0, "EF21-W, γ_AM": 1, "EF21-W": 1, "EF14, γ_AM": 2, "no memory, γ_AM": 3, "EF21, γ_AM": 4,
          "GD, 1/L": 7, "EF21-W-PP": 2, "EF21-W-SGD": 3}
 
 
 def draw_histories(fig: Figure, histories: Mapping[str, History], panel: int = 0, *, bits: bool = True) -> None:
-    """‖∇f‖² of each method, relative to the start, against bits sent (or rounds); what diverged is left out."""
+    """‖∇f‖² of each method over its start, against bits sent (or rounds), within what is worth drawing."""
     for name, history in histories.items():
         square = history.grad_sq.reshape(-1, history.grad_sq.shape[-1])[0]
         along = history.bits.reshape(-1, history.bits.shape[-1])[0] / 1e3 if bits else history.rounds.double()
         keep = np.unique(np.geomspace(1, len(square) - 1, SHOWN).round().astype(int))
         y = (square / square[0])[keep]
-        y = torch.where(torch.isfinite(y) & (y < 1e6), y, math.nan)
+        y = torch.where(torch.isfinite(y) & (y < HIGHEST) & (y > LOWEST), y, math.nan)
         add_line(fig, along[keep], y, name, LOOKS[name], gaps=True, panel=panel)
 
 
@@ -88,6 +89,7 @@ def fig_weights(found: Weighing) -> Figure:
         f": the safe step is {found.gamma_q / found.gamma_qm:.3g} times γ_QM (at q = 1: "
         f"{found.gamma_am / found.gamma_qm:.3g}).",
     )
+    fig.update_layout(xaxis_type="category")
     add_bars(fig, edges, counts, "clients", 0, showlegend=False)
     add_line(fig, found.exponents, found.L_w, "L_w", 0, panel=1, legend=False)
     add_points(fig, [found.q], [found.at_q], "chosen q", 1, panel=1, legend=False, marker={"size": 12})
@@ -123,6 +125,7 @@ def fig_clones(L_i: Tensor, found: Clones) -> Figure:
     )
     owners = [str(i + 1) for i in range(len(L_i))]
     names = [f"{i + 1}{chr(97 + k)}" for i, count in enumerate(counts.tolist()) for k in range(count)]
+    fig.update_layout(xaxis_type="category")
     add_bars(fig, owners, L_i, "clients", 0)
     add_bars(fig, names, each, "clones", 1)
     add_points(fig, found.spread_ratio, ratios, "vectors", 2, panel=1, legend=False, opacity=0.6, marker={"size": 5})

@@ -68,8 +68,10 @@ def fig_twins(found: Twins) -> Figure:
         takeaway=f"Under Top-1 they differ by at most {float(found.top.max()):.0e}: rounding errors. Under rounding to "
         f"powers of two, which is not homogeneous, by up to {found.natural_largest:.2g}.",
     )
-    add_line(fig, found.rounds, found.top.amax(0).clamp(min=EXACT), "Top-1", 0)
-    add_line(fig, found.rounds[resolved], found.natural.amax(0)[resolved].clamp(min=EXACT), "powers of two", 1)
+    every = slice(None, None, 4)
+    top, natural = (values.amax(0).clamp(min=EXACT) for values in (found.top, found.natural))
+    add_line(fig, found.rounds[every], top[every], "Top-1", 0)
+    add_line(fig, found.rounds[resolved][every], natural[resolved][every], "powers of two", 1)
     mark_y(fig, 1e-10, "criterion 1e-10")
     return fig
 
@@ -80,11 +82,12 @@ def fig_tables(found: Sequence[Table]) -> Figure:
     fig = panels(
         "The same on real data", [f"{first.name}: {first.n} clients", "gains, and L_QM / L_AM below the name"],
         [axis("round", log=True), axis("", range=(-0.5, len(found) - 0.5), ticks=range(len(found)),
-                                       labels=[f"{t.name}<br>{t.unevenness:.2f}" for t in found])],
+                                       labels=[f"{t.name.replace(' ', '<br>')}<br>{t.unevenness:.2f}" for t in found])],
         [axis("‖∇f‖² / start", log=True), axis("ratio", range=(0.95, 1.1 * max(t.promised for t in found)))],
         takeaway="Measured over promised: " + ", ".join(f"{t.measured / t.promised:.3f} ({t.name})" for t in found)
         + ". Even clients, no gain.", height=400,
     )
+    fig.update_layout(xaxis2_tickangle=0)
     draw_histories(fig, {"EF21, γ_QM": first.qm, "EF21-W, γ_AM": first.am}, bits=False)
     at = np.arange(len(found))
     add_points(fig, at - 0.12, [t.promised for t in found], "promised: γ_AM / γ_QM", 6, panel=1)
