@@ -30,6 +30,12 @@ SHOWN_WIDTHS = (50, 200, 800)
 TINY = 1e-17  # drawn instead of singular values that are exactly 0
 
 
+def thinned(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ranks and values at about 50 ranks, even in their logarithm: the first ones all, no stored point too many."""
+    index = np.unique(np.geomspace(1, len(values), 60).round().astype(int))
+    return index, np.maximum(values[index - 1], TINY)
+
+
 def fig_width(sweep: Sweep) -> go.Figure:
     """Median test error over the width, one curve per box, with the numerical rank of the widest layer."""
     boxes = [lam for lam in SHOWN_BOXES if lam in sweep.lambdas] or list(sweep.lambdas[:5])
@@ -130,14 +136,14 @@ def fig_filter(result: LowPass) -> go.Figure:
                  f"{result.lost[result.pairs.index((nu, 2.0))]:.0%} of f, λ = 5 "
                  f"{result.lost[result.pairs.index((nu, 5.0))]:.0%} (relative L2 error).",
     )
-    xi, step = np.linspace(0, 7, 71), float(result.x[1] - result.x[0])
+    xi, step = np.linspace(0, 7, 43), float(result.x[1] - result.x[0])
     waves = np.cos(xi[:, None] * result.x) * step
     for panel, lam in enumerate(boxes):
         k = result.pairs.index((nu, lam))
         where = {"panel": panel, "legend": panel == 0, "mode": "lines"}
         add_line(fig, xi, waves @ result.f[k], "f", 0, **where)
         add_line(fig, xi, lowpass_multiplier(xi / lam), "multiplier exp(−(ξ/λ)²)", 2, **where)
-        add_line(fig, xi[::3], (waves @ result.reconstructed[k])[::3], "net cut to |a| ≤ λ", 1, panel=panel,
+        add_line(fig, xi[::2], (waves @ result.reconstructed[k])[::2], "net cut to |a| ≤ λ", 1, panel=panel,
                  legend=panel == 0, mode="markers")
     return fig
 
@@ -168,8 +174,8 @@ def fig_spectra(result: Spectra) -> go.Figure:
                  "float64 cannot hold apart.",
     )
     for i, (lam, values) in enumerate(zip(result.lambdas, result.singular, strict=True)):
-        shown = np.maximum(values, TINY)
-        add_line(fig, np.arange(1, len(values) + 1), shown, f"λ = {lam:g}", i, mode="lines")
+        index, shown = thinned(values)
+        add_line(fig, index, shown, f"λ = {lam:g}", i, mode="lines")
     mark_y(fig, result.cut, "eps × max(N, n)", i=3)
     return fig
 
@@ -242,8 +248,7 @@ def fig_net(net: OneNet) -> go.Figure:
     add_line(fig, net.x, net.f, "target", 0, mode="lines")
     reach = 3 * float(np.abs(net.f).max())
     add_line(fig, net.x, np.clip(net.g, -reach, reach), "net", 1, mode="lines")
-    add_line(fig, np.arange(1, len(net.singular) + 1), np.maximum(net.singular, TINY), "singular values", 2, panel=1,
-             mode="lines")
+    add_line(fig, *thinned(net.singular), "singular values", 2, panel=1, mode="lines")
     mark_y(fig, net.cut, "eps × max(N, n)", panel=1, i=3)
     return fig
 
