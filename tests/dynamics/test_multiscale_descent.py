@@ -192,8 +192,8 @@ def test_averages_are_those_of_many_rotated_runs():
 def test_gram_form_equals_the_traces_of_the_paper():
     data, t = ms.sample(TASK, [3], rotated=True), 17.5
     modes = ms.Modes.of(data.X, data.F)
-    lam, V = torch.linalg.eigh(data.X[0].T @ data.X[0])
-    k = 1 - (1 - lam / lam[-1]).abs() ** t
+    lam, V = (part.flip(-1) for part in torch.linalg.eigh(data.X[0].T @ data.X[0]))
+    k = 1 - (1 - lam / lam[0]).abs() ** t
     forward, K = data.F[0] @ V, torch.diag(k)
     signal = (forward @ K @ torch.linalg.inv(forward)).square().sum() / 30
     noise = TASK.noise**2 * (forward @ K @ torch.diag(lam**-0.5)).square().sum() / 30
@@ -252,6 +252,18 @@ def test_ridge_on_large_data_lies_on_the_limit(kappa):
     r = torch.logspace(2, -3, 30, dtype=torch.float64)
     exact, limit = ms.exact_ridge(task, r, [0, 1, 2]).E.mean(0), ms.deterministic_equivalent(task, r).E
     assert (exact - limit).abs().max().item() < LIMIT
+
+
+def test_slow_modes_keep_their_digits_at_the_largest_ratio_of_scales():
+    """κ = 1e5: the least slow eigenvalue of the square lies 1e13 below the largest, and must not be taken for zero."""
+    task, r = ms.TwoScale(110, 100, 70, 1e5), torch.tensor([1e-14, 0.0], dtype=torch.float64)
+    data = ms.sample(task, [0])
+    s = torch.linalg.svdvals(data.X[0] / data.F[0].diagonal())  # well conditioned: nothing is lost at κ = 1
+    assert s[-1] > 1e-3
+    made = ms.exact_ridge(task, r, [0])
+    assert made.R[0, 1].item() == pytest.approx(1.0, abs=1e-12)
+    assert made.E[0, 1].item() == pytest.approx(0.0, abs=1e-7)
+    assert made.E[0, 0].item() < 0.1
 
 
 def test_modulation_has_the_asked_singular_values_and_uniform_rotations():

@@ -21,7 +21,7 @@ from gradscape.validate import at_least, in_range, nonnegative, positive
 
 Schedule = Callable[[Tensor], Tensor]
 
-NULL = 1e-14  # an eigenvalue below this share of the largest, times d, is a direction in which no example points
+NULL = 1e-15  # a singular value below this share of the largest, times d, is a direction in which no example points
 FADED = 1e-16  # a relative penalty below this changes no digit of a step
 CHUNK = 400_000  # entries of gram matrices held at once: 40 data sets of 100 features
 
@@ -68,22 +68,27 @@ def sample(task: TwoScale, seeds: Sequence[int], rotated: bool = False) -> Data:
 
 
 def eigenmodes(X: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues (…, d), ascending, and vectors (…, d, d) of XᵀX; directions that no example shows have exactly 0."""
-    raw, V = torch.linalg.eigh(X.mT @ X)
-    return torch.where(raw > NULL * raw.shape[-1] * raw[..., -1:], raw, torch.zeros_like(raw)), V
+    """Eigenvalues λ (…, m), descending, of XᵀX and their vectors (…, d, m), m = min(n, d), from X itself.
+
+    Squaring X would lose slow modes: they lie κ² below the fast ones, at κ = 1e5 beyond the digits of a float64.
+    Directions that no example shows are left out, or have exactly 0.
+    """
+    _, s, Vh = torch.linalg.svd(X, full_matrices=False)
+    return torch.where(s > NULL * X.shape[-1] * s[..., :1], s, torch.zeros_like(s)).square(), Vh.mT
 
 
 @dataclass(frozen=True)
 class Modes:
-    """Eigenmodes of XᵀX for S data sets: all that R and Q of any spectral learner need.
+    """The m = min(n, d) eigenmodes of XᵀX for S data sets: all that R and Q of any spectral learner need.
 
-    ``lam`` (S, d) ascending; ``gram`` (S, d, d) = (F̃ᵀF̃) ∘ (F̃⁻¹F̃⁻ᵀ) with F̃ = FV, so that ‖F̃ K F̃⁻¹‖² = kᵀ gram k for all
-    times at once; ``power`` (S, d) = diag(F̃ᵀF̃), through which label noise enters.
+    ``lam`` (S, m) descending; ``gram`` (S, m, m) = (F̃ᵀF̃) ∘ (F̃⁻¹F̃⁻ᵀ) with F̃ = FV, so that ‖F̃ K F̃⁻¹‖² = kᵀ gram k for
+    all times at once; ``power`` (S, m) = diag(F̃ᵀF̃), through which label noise enters; ``d``: features.
     """
 
     lam: Tensor
     gram: Tensor
     power: Tensor
+    d: int
 
     @classmethod
     def of(cls, X: Tensor, F: Tensor) -> Modes:
@@ -91,22 +96,21 @@ class Modes:
         lam, V = eigenmodes(X)
         forward, back = F @ V, V.mT @ torch.linalg.inv(F)
         squared = forward.mT @ forward
-        return cls(lam, squared * (back @ back.mT), squared.diagonal(dim1=-2, dim2=-1))
+        return cls(lam, squared * (back @ back.mT), squared.diagonal(dim1=-2, dim2=-1), X.shape[-1])
 
     @property
     def top(self) -> Tensor:
         """The largest eigenvalue of each data set, (S, 1)."""
-        return self.lam[:, -1:]
+        return self.lam[:, :1]
 
     def orders(self, k: Tensor, noise: float) -> Orders:
-        """R and Q, (S, T), for mode gains k (S, T, d), averaged over teacher and label noise (paper, Eqs. 9-10)."""
-        d = k.shape[-1]
-        Q = ((k @ self.gram) * k).sum(-1) / d
+        """R and Q, (S, T), for mode gains k (S, T, m), averaged over teacher and label noise (paper, Eqs. 9-10)."""
+        Q = ((k @ self.gram) * k).sum(-1) / self.d
         if noise:
             seen = self.lam > 0
             spread = torch.where(seen, self.power / torch.where(seen, self.lam, torch.ones_like(self.lam)), 0.0)
-            Q = Q + noise**2 / d * torch.einsum("std,sd->st", k * k, spread)
-        return Orders(k.mean(-1), Q)
+            Q = Q + noise**2 / self.d * torch.einsum("stm,sm->st", k * k, spread)
+        return Orders(k.sum(-1) / self.d, Q)
 
 
 @lru_cache(maxsize=16)
@@ -126,7 +130,7 @@ def _chunks(task: TwoScale, seeds: Sequence[int]) -> Iterator[Modes]:
 
 
 def _orders(task: TwoScale, seeds: Sequence[int], gains: Callable[[Modes], Tensor]) -> Orders:
-    """R and Q, (S, T), for the gains (s, T, d) that each batch of modes has."""
+    """R and Q, (S, T), for the gains (s, T, m) that each batch of modes has."""
     parts = [modes.orders(gains(modes), task.noise) for modes in _chunks(task, seeds)]
     return Orders(torch.cat([part.R for part in parts]), torch.cat([part.Q for part in parts]))
 
@@ -142,7 +146,7 @@ def exact_dynamics(task: TwoScale, t: float | Tensor, seeds: Sequence[int], flow
 
 
 def descent_gains(modes: Modes, t: Tensor, l2: float, flow: bool = False) -> Tensor:
-    """Mode gains ``(1 - |1 - η(λ_i + λ)|^t) λ_i/(λ_i + λ)``, (S, T, d), at times t (T,) (paper, Eqs. 9-10)."""
+    """Mode gains ``(1 - |1 - η(λ_i + λ)|^t) λ_i/(λ_i + λ)``, (S, T, m), at times t (T,) (paper, Eqs. 9-10)."""
     # λ_i + λ over L + λ: never above 1, not even by rounding
     step = ((modes.lam + l2) / (modes.top + l2)).unsqueeze(1)
     t = t.unsqueeze(-1)

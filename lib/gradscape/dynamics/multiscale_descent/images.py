@@ -94,7 +94,7 @@ def real_dynamics(
             target, wanted = y[chosen].double(), y_test.double()
         X = z[chosen] @ F
         lam, V = eigenmodes(X)
-        learned = gain(lam / lam[-1], t.unsqueeze(-1), "gd", lr=1.0)
+        learned = gain(lam / lam[0], t.unsqueeze(-1), "gd", lr=1.0)
         weight = torch.where(lam > 0, learned / torch.where(lam > 0, lam, 1.0), 0.0)
         guess = (weight * (V.T @ (X.T @ target))) @ (z_test @ F @ V).T
         mse.append((guess - wanted).square().mean(-1))

@@ -20,7 +20,7 @@ class Sizes:
     times: int = 161  # training times from 0.1 to 1e7 steps
     sweep: int = 13  # values of κ between 3 and 12 at which double descent is looked for
     ridge_features: int = 400  # features of the data sets that closed forms of ridge regression are held against
-    ridge_sets: int = 3  # their data sets
+    ridge_sets: int = 3  # their data sets: at n = 110, p = 70 their mean still moves by 0.002
     penalty_sets: int = 8  # data sets with and without the penalty on Q
     map_sets: int = 5  # data sets of the map of ridge penalty and time
     map_penalties: int = 29  # its ridge penalties
@@ -37,7 +37,7 @@ SIZES = {
         map_penalties=7, map_times=15, overlay=2, images=1000, image_features=40, image_sets=2,
     ),
     "quick": Sizes(),
-    "full": Sizes(features=400, sets=100, sweep=30, map_sets=20, map_penalties=60, map_times=120),
+    "full": Sizes(features=400, sets=100, sweep=30, ridge_sets=20, map_sets=20, map_penalties=60, map_times=120),
 }
 
 

@@ -121,8 +121,9 @@ def _combine(task: TwoScale, a_fast: Tensor, a_slow: Tensor) -> Blocks:
 def fast_slow(task: TwoScale, r: float | Tensor) -> Blocks:
     """The closed form for two well separated scales at penalties r, any shape (paper, Eqs. 14-16).
 
-    Exact for κ → ∞ and large n, d, p. At finite κ it forgets that a learned fast block uses up p of the n examples; for
-    n <= d it has no solution at small r, and is NaN there. ``r`` of gradient descent: :func:`ridge_clock`.
+    Exact for large sizes as long as slow features are hardly learned. Then it errs at every κ, because it forgets that
+    the learned fast block has used up p of the n examples; for n <= d it even has no solution at small r, and is NaN
+    there. :func:`deterministic_equivalent` has no such fault. ``r`` of gradient descent: :func:`ridge_clock`.
 
     >>> task = TwoScale(n=110, p=70, kappa=100.0)
     >>> round(fast_slow(task, 4.0 / 25.9846).E.item(), 6)
