@@ -115,7 +115,7 @@ def fig_clones(L_i: Tensor, found: Clones) -> Figure:
     each = torch.repeat_interleave(L_i * total / (len(L_i) * counts), counts)
     ratios = 2**0.5 * found.mean_ratio
     fig = panels(
-        "Cloning rough clients makes all equally smooth",
+        "Cloning lowers the quadratic mean",
         [f"{len(L_i)} clients, {total} clones", f"{len(ratios)} random vectors"],
         [axis("client (clone)"), axis("L_QM / L_AM before", log=True)],
         [axis("smoothness constant"), axis("quadratic mean of clones / L_AM")],
