@@ -20,8 +20,8 @@ SHOWN = 161  # points at which a fit is drawn
 FLOOR_POINTS, FLOOR_NODES = 101, 100  # of an explorer's floors: within 1 % of finer ones where a sine has 16 periods
 FLOOR_LAMBDAS = tuple(float(f"{lam:.3g}") for lam in np.geomspace(0.3, 300, 16))
 MAP_POINTS = 601  # samples of the target under the ridgelet transform
-MAP_SLOPES, MAP_BIASES = 25, 37  # cells of the map in half its width and in its height
-NEAREST, MARGIN = 60.0, 1.5  # the map reaches to 60, or to one and a half boxes
+MAP_SLOPES, MAP_BIASES = 25, 41  # cells of the map in half its width and in its height
+NEAREST, MARGIN = 24.0, 1.5  # the map reaches to 24, or to one and a half boxes
 
 
 def chosen_target(settings: Settings, x: Array) -> Array:

@@ -257,7 +257,7 @@ def fig_floors_at(result: FloorsAt) -> go.Figure:
     """Floor and drawn nets over the box, with the chosen box marked."""
     chosen = result.settings
     fig = figure(
-        f"Floor and net: {chosen.activation}, n = {chosen.n}, C = {chosen.budget:.3g}", axis(BOX, log=True),
+        f"Floor and net: {chosen.activation}, n = {chosen.n}, C = {chosen.budget:.4g}", axis(BOX, log=True),
         axis("error", UNIT, range=(0, 1.05)),
         takeaway=f"At λ = {chosen.lam:.3g} no net within the budget can go below {result.floor:.3f}; this draw reaches "
                  f"{result.net:.3f}.",
