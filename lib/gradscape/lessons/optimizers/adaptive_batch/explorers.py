@@ -15,7 +15,8 @@ from gradscape.optimizers.adaptive_batch.experiments import (
 from gradscape.optimizers.adaptive_batch.settings import Settings
 from gradscape.workbench import Control, Explorer, Task, Values, explore, field, redraw
 
-STREAM = ("test", "method", "eta", "theta", "nu", "alpha", "sigma", "b0", "cap")
+# ν matters to the augmented test alone and is moved in the explorer of one batch
+STREAM = ("test", "method", "eta", "theta", "alpha", "sigma", "b0", "cap")
 
 
 def explorer_stream(settings: Settings) -> Explorer:
