@@ -51,7 +51,7 @@ class Settings(lesson.Settings, profiles=SIZES):
     log_l2: float = real(NO_RIDGE, NO_RIDGE, 0.0, symbol="log₁₀ λ",
                          about="log10 of the ridge coefficient; -9 stands for none")
     a0: float = real(0.0, 0.0, 0.95, symbol="a₀", about="initial penalty on Q; steps of 1/L diverge from 1 on")
-    t: float = real(1000.0, 0.1, 1e7, scale="log", symbol="t", about="steps after which errors are read")
+    t: float = real(1000.0, 1.0, 1e7, scale="log", symbol="t", about="steps after which errors are read")
 
     @property
     def l2(self) -> float:
