@@ -9,6 +9,8 @@ from gradscape import catalog, lesson
 SEEDS, NEEDED = range(20), 19
 # Claims that do hang on the seed, with what is known of them; the lesson says so too.
 KNOWN = {
+    # does not hold for 3 of 20: three data sets leave the mean of ridge regression uncertain by half the allowed gap
+    "dynamics/multiscale_descent": {"M4a"},
     # M4 hangs on the synthetic set; M5 and M6 on three tables: a spread, or a move of BCE, above .02
     "optimizers/anyloss": {"M4", "M5", "M6"},
     # C1: partly for 16 of 20, 300 test points meet the narrow bumps more or less often; on 5000 points it holds

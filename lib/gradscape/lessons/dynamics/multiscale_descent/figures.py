@@ -79,9 +79,8 @@ def draw_levels(fig: go.Figure, high: float, panel: int = 0) -> None:
         ends = {"x0": left, "y0": 2 * level - 1 + 2 * left, "x1": right, "y1": 2 * level - 1 + 2 * right}
         fig.add_shape(type="line", xref=f"x{n}", yref=f"y{n}", layer="below", **ends,
                       line={"color": GRID if level else MUTED, "width": 2 if level == 0 else 1.5})
-        at = 0.05 if level == LEVELS[-1] else left + 0.04
-        fig.add_annotation(x=at, y=2 * level - 1 + 2 * at, xref=f"x{n}", yref=f"y{n}", text=f"E = {level:g}",
-                           showarrow=False, font={"size": 10, "color": MUTED}, xanchor="left", yanchor="bottom")
+        fig.add_annotation(x=right, y=ends["y1"], xref=f"x{n}", yref=f"y{n}", text=f"{level:g}", showarrow=False,
+                           font={"size": 10, "color": MUTED}, xanchor="right", yanchor="top")
 
 
 def fig_single(result: SingleFeatures) -> go.Figure:
@@ -91,7 +90,7 @@ def fig_single(result: SingleFeatures) -> go.Figure:
     fig = figure(
         f"Two speeds, two descents: closed form, n = {task.n}, p = {task.p}, {name_of(task.kappa)}",
         steps(), axis(ERROR, range=(0, 0.52)),
-        takeaway=f"Fast features alone turn at t = {fast.t_min:.2g} and end at {fast.e_end:.3f}. With slow ones the "
+        takeaway=f"Fast features alone turn at t = {fast.t_min:.3g} and end at {fast.e_end:.3f}. With slow ones the "
                  f"error turns there too, rises to {shape.e_peak:.3f}, and then falls to {shape.e_end:.3f}.",
     )
     for i, (E, name) in enumerate(((result.fast, "fast features learn, slow ones never do"),
@@ -112,7 +111,7 @@ def fig_task(result: TaskResult) -> go.Figure:
     fig = panels(
         f"n = {task.n}, p = {task.p}, {name_of(task.kappa)}, σ = {task.noise:.2g}, λ = {task.l2:.2g}"
         + (f", a₀ = {result.a0:.2g}" if result.a0 else ""),
-        ["alignment R and norm Q", "error over time"],
+        ["R and Q (gray: equal error)", "error over time"],
         [axis("alignment R", range=(0, 1.05)), steps()], [axis("norm Q", range=(0, high)), axis(ERROR, range=(0, top))],
         takeaway=words_of(result, E), height=420,
     )
@@ -132,7 +131,7 @@ def fig_task(result: TaskResult) -> go.Figure:
         curve(fig, times, E, name, 0, panel=1, legend=False, line={"width": 3})
         where = type(curves.ridge)(R, Q)
     add_points(fig, [float(where.R[i])], [float(where.Q[i])], "at time t", 7, marker={"size": 11})
-    mark_x(fig, float(times[i]), f"t = {float(times[i]):.3g}", panel=1)
+    mark_x(fig, float(times[i]), f"t = {float(times[i]):.4g}", panel=1)
     return fig
 
 
@@ -142,10 +141,10 @@ def words_of(result: TaskResult, E: Tensor) -> str:
     shape = descent_shape(curves.times, E)
     who = "Gradient descent" if len(curves.E) else "Ridge regression, r = λ + 1/(ηt),"
     if shape.is_double:
-        words = (f"{who} falls to {shape.e_min:.3f} at t = {shape.t_min:.2g}, rises to {shape.e_peak:.3f} at "
-                 f"{shape.t_peak:.2g}, ends at {shape.e_end:.3f}: double descent.")
+        words = (f"{who} falls to {shape.e_min:.3f} at t = {shape.t_min:.3g}, rises to {shape.e_peak:.3f} at "
+                 f"{shape.t_peak:.3g}, ends at {shape.e_end:.3f}: double descent.")
     elif shape.rise > 0:
-        words = (f"{who} falls to {shape.e_min:.3f} at t = {shape.t_min:.2g}, then overfits to {shape.e_peak:.3f} and "
+        words = (f"{who} falls to {shape.e_min:.3f} at t = {shape.t_min:.3g}, then overfits to {shape.e_peak:.3f} and "
                  f"ends at {shape.e_end:.3f}: no second descent below the first.")
     else:
         words = f"{who} has no bump of 0.005 or more: its least error is {shape.e_min:.3f}, its end {shape.e_end:.3f}."
@@ -162,7 +161,7 @@ def fig_kappas(all_curves: list[DescentCurves]) -> go.Figure:
     sets = len(all_curves[0].E)
     fig = panels(
         "Gradient descent from equal to very different speeds, n = 110, p = 70 of 100",
-        ["alignment R and norm Q", "error over time"],
+        ["R and Q (gray: equal error)", "error over time"],
         [axis("alignment R", range=(0, 1.05)), steps()],
         [axis("norm Q", range=(0, 1.4)), axis(ERROR, range=(0, 0.52))], height=440,
         takeaway=f"Exact, means of {sets} data sets; bands hold the middle 80 % of them. Mean curves with "
