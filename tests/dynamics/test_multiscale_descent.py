@@ -320,6 +320,14 @@ def test_no_penalty_is_plain_descent():
     assert torch.allclose(plain.E, zero.E, atol=1e-12)
 
 
+def test_a_bump_too_low_to_count_still_has_a_height():
+    times, plain = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([[0.5, 0.3, 0.4, 0.1]] * 2, dtype=torch.float64)
+    low = torch.tensor([[0.5, 0.32, 0.322, 0.1], [0.5, 0.4, 0.3, 0.1]], dtype=torch.float64)
+    peaks = ms.Penalized(times, plain, low).peaks
+    assert peaks[0].tolist() == [0.4, 0.4]
+    assert peaks[1].tolist() == [0.322, 0.3]  # a small rise; no rise at all: the error where the other curve peaks
+
+
 # ---- shapes ----------------------------------------------------------------------------------------------------------
 
 

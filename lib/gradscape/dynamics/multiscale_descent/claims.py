@@ -3,8 +3,6 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from gradscape.dynamics.multiscale_descent import experiments as ex
 from gradscape.dynamics.multiscale_descent.settings import Settings
 from gradscape.dynamics.multiscale_descent.shape import descent_shape
@@ -151,7 +149,7 @@ def measure_m5(settings: Settings) -> Measured:
 def measure_m6(settings: Settings) -> Measured:
     """Peaks and ends of each data set with and without the schedule."""
     result = ex.penalized(settings)
-    peaks = [torch.tensor([shape.e_peak for shape in shapes]) for shapes in result.shapes]
+    peaks = result.peaks
     ends = [E[:, -1] for E in (result.plain, result.penalized)]
     return Measured({
         "drop of the peak": (peaks[0] - peaks[1]).tolist(),

@@ -41,6 +41,7 @@ KAPPAS = (1.0, 50.0, FAR)  # of ridge regression beside its closed forms
 EXAMPLES = (60, 80, 110)  # numbers of examples around p = 70 at κ = 100
 FIRST, LAST = 0.1, 1e7  # training times, in steps
 PENALTY_TASK, PENALTY_STEPS = (120, 70, 30.0), 100_000  # n, p, κ of the penalty on Q (Fig. 6)
+ANY_RISE = 1e-6  # of a bump that the penalty on Q has almost removed
 MAP_TASK = (120, 80, 40.0, 0.2)  # n, p, κ, σ of the map (Fig. 5)
 IMAGE_TASK = (130, 70, 100.0)  # n, p, κ on images
 SHOWN_TO = 1e-6  # the smallest ridge penalty in the paper's Fig. 3
@@ -238,10 +239,17 @@ class Penalized:
     penalized: Tensor
 
     @property
-    def shapes(self) -> tuple[list[Shape], list[Shape]]:
-        """The shapes of each data set's curves, without and with the penalty."""
-        plain, penalized = ([descent_shape(self.times, E) for E in part] for part in (self.plain, self.penalized))
-        return plain, penalized
+    def peaks(self) -> Tensor:
+        """Peak of each data set without and with the penalty, (2, S).
+
+        With it the bump may be too low to count: any rise counts then, and at least the error where the other peaks.
+        """
+        rows = []
+        for plain, penalized in zip(self.plain, self.penalized, strict=True):
+            shape, low = descent_shape(self.times, plain), descent_shape(self.times, penalized, ANY_RISE)
+            there = float(penalized[self.times == shape.t_peak])
+            rows.append((shape.e_peak, max(low.e_peak, there)))
+        return torch.tensor(rows, dtype=torch.float64).T
 
 
 @_protocol

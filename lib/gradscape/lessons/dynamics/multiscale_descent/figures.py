@@ -275,7 +275,7 @@ def fig_clock(all_curves: list[DescentCurves]) -> go.Figure:
 
 def fig_penalty(result: Penalized) -> go.Figure:
     """Descent with and without the penalty on Q (the paper's Fig. 6)."""
-    peaks = [sum(shape.e_peak for shape in shapes) / len(shapes) for shapes in result.shapes]
+    peaks = result.peaks.mean(1).tolist()
     ends = [float(E[:, -1].mean()) for E in (result.plain, result.penalized)]
     left = descent_shape(result.times, result.penalized.mean(0))
     fig = figure(
