@@ -6,7 +6,8 @@ import pytest
 from gradscape.dynamics import bandlimited as bl
 from gradscape.lessons.dynamics import bandlimited as view
 from gradscape.lessons.dynamics.bandlimited.exercises import floor_of, median_errors, needed_box, uniform_errors
-from gradscape.workbench import describe
+
+from tests.figures import assert_words_and_data
 
 SMOKE = bl.Settings(profile="smoke", n=50)
 
@@ -30,11 +31,7 @@ SMOKE = bl.Settings(profile="smoke", n=50)
     ],
 )
 def test_figure_has_words_and_data(name, make):
-    fig = make()
-    assert len(fig.data) > 0
-    assert "X axis" in describe(fig)
-    for trace in fig.data:
-        assert len(np.asarray(trace.y, dtype=object)) > 0, name
+    assert_words_and_data(make(), name)
 
 
 def test_width_figure_states_the_measured_errors():

@@ -6,7 +6,8 @@ import pytest
 from gradscape.dynamics import bayes_optimal as bo
 from gradscape.lessons.dynamics import bayes_optimal as view
 from gradscape.lessons.dynamics.bayes_optimal.exercises import KAPPAS, last_error
-from gradscape.workbench import describe
+
+from tests.figures import assert_words_and_data
 
 SMOKE = bo.Settings(profile="smoke", d=40, starts=3)
 
@@ -28,11 +29,7 @@ FIGURES = {
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_figure_has_words_and_data(name):
-    fig = FIGURES[name]()
-    assert len(fig.data) > 0
-    assert "X axis" in describe(fig)
-    for trace in fig.data:
-        assert len(np.asarray(trace.y, dtype=object)) > 0
+    assert_words_and_data(FIGURES[name](), name)
 
 
 @pytest.mark.parametrize("kappa", KAPPAS)

@@ -1,13 +1,13 @@
 """What a reader touches: figures say what was measured, explorers survive their ends, checkers know their answers."""
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from gradscape.dynamics import multiscale_descent as ms
 from gradscape.lessons.dynamics import multiscale_descent as view
 from gradscape.lessons.dynamics.multiscale_descent.exercises import smallest_kappas
-from gradscape.workbench import describe
+
+from tests.figures import assert_words_and_data
 
 SMOKE = ms.Settings(profile="smoke")
 
@@ -35,11 +35,7 @@ def curves(*kappas: float) -> list[ms.DescentCurves]:
     ],
 )
 def test_figure_has_words_and_data(name, make):
-    fig = make()
-    assert len(fig.data) > 0
-    assert "X axis" in describe(fig)
-    for trace in fig.data:
-        assert len(np.asarray(trace.y, dtype=object)) > 0, name
+    assert_words_and_data(make(), name)
 
 
 @pytest.mark.parametrize("name", ["theory", "descent"])

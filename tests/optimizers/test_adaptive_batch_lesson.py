@@ -1,12 +1,12 @@
 """What a reader touches: figures say what was measured, explorers survive their ends."""
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from gradscape.lessons.optimizers import adaptive_batch as view
 from gradscape.optimizers import adaptive_batch as ab
 from gradscape.optimizers.adaptive_batch import experiments as ex
-from gradscape.workbench import describe
+
+from tests.figures import assert_words_and_data
 
 SMOKE = ab.Settings(profile="smoke")
 
@@ -32,13 +32,7 @@ def streams(alpha):
     ],
 )
 def test_figure_has_words_and_finite_data(name, make):
-    fig = make()
-    assert len(fig.data) > 0
-    assert "X axis" in describe(fig)
-    for trace in fig.data:
-        y = np.asarray(trace.y, dtype=float)
-        assert len(y) > 0, name
-        assert np.isfinite(y).all(), name
+    assert_words_and_data(make(), name, finite=True)
 
 
 @pytest.mark.standard

@@ -8,7 +8,8 @@ from gradscape.optimizers import anyloss
 from gradscape.optimizers.anyloss import experiments as ex
 from gradscape.optimizers.anyloss.plane import plane
 from gradscape.optimizers.anyloss.tables import wins_table
-from gradscape.workbench import describe
+
+from tests.figures import assert_words_and_data
 
 SMOKE = anyloss.Settings(profile="smoke", steps=60)
 
@@ -29,10 +30,7 @@ SMOKE = anyloss.Settings(profile="smoke", steps=60)
     ],
 )
 def test_figure_has_words_and_finite_data(name, make):
-    fig = make()
-    assert "X axis" in describe(fig)
-    for trace in fig.data:
-        assert np.isfinite(np.asarray(trace.y, dtype=float)).all(), name
+    assert_words_and_data(make(), name, finite=True)
 
 
 def test_lines_lie_where_the_rule_changes_its_mind():

@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 import pytest
 from gradscape.lessons.optimizers import diffgrad as view
 from gradscape.lessons.optimizers.diffgrad.exercises import leaving_rate
 from gradscape.optimizers import diffgrad
 from gradscape.optimizers.diffgrad import experiments
 from gradscape.optimizers.diffgrad.tables import grid_table
-from gradscape.workbench import describe
+
+from tests.figures import assert_words_and_data
 
 SMOKE = diffgrad.Settings(profile="smoke")
 
@@ -43,13 +43,7 @@ def test_adam_stays_just_below_its_rate_and_leaves_above():
     ],
 )
 def test_figure_has_words_and_finite_data(name, make):
-    fig = make()
-    assert len(fig.data) > 0
-    assert "X axis" in describe(fig)
-    for trace in fig.data:
-        y = np.asarray(trace.y, dtype=float)
-        assert len(y) > 0, name
-        assert np.isfinite(y).all(), name
+    assert_words_and_data(make(), name, finite=True)
 
 
 @pytest.mark.standard

@@ -1,12 +1,12 @@
 """What a reader touches: figures say what was measured, explorers survive their ends."""
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from gradscape.lessons.optimizers import gradient_normalized as view
 from gradscape.optimizers import gradient_normalized as gn
 from gradscape.optimizers.gradient_normalized import single
-from gradscape.workbench import describe
+
+from tests.figures import assert_words_and_data
 
 SMOKE = gn.Settings(profile="smoke")
 
@@ -18,9 +18,7 @@ SMOKE = gn.Settings(profile="smoke")
     lambda: view.fig_smoothing(None), lambda: view.fig_times(None),
 ])
 def test_figures_have_words_and_data(make):
-    fig = make()
-    assert "X axis" in describe(fig)
-    assert all(len(np.asarray(trace.y)) > 0 for trace in fig.data)
+    assert_words_and_data(make())
 
 
 @pytest.mark.standard
