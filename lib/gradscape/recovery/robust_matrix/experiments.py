@@ -129,8 +129,7 @@ def gaussian_noise(settings: Settings, *, progress: Progress | None = None) -> G
     ranks, nu = (R, D), 0.3
     problem = make_problem(D, R, 1000, "gaussian", nu=nu, seed=settings.seed, batch=settings.size.seeds)
     trace = solve(problem, starts(problem, ranks, (ALPHA_REF,)), settings, progress=progress)
-    truth = ((problem.A @ problem.X.flatten(1)[..., None])[..., 0] - problem.y).abs().mean(-1)
-    return GaussianNoise(ranks, nu, trace, truth)
+    return GaussianNoise(ranks, nu, trace, problem.loss_at_truth)
 
 
 @dataclass(frozen=True)
@@ -240,8 +239,7 @@ def own_run(settings: Settings, seeds: int = 1, *, progress: Progress | None = N
         D, R, settings.m, "both", settings.p, settings.scale, settings.nu, seed=settings.seed, batch=seeds)
     U0 = starts(problem, (settings.rank,), (settings.alpha,))
     trace = solve(problem, U0, settings, alpha_ref=settings.alpha, eta0=settings.eta0, progress=progress)
-    truth = ((problem.A @ problem.X.flatten(1)[..., None])[..., 0] - problem.y).abs().mean(-1)
-    return OwnRun(settings, trace, truth)
+    return OwnRun(settings, trace, problem.loss_at_truth)
 
 
 def point(settings: Settings) -> Point:

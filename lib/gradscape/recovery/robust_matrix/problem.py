@@ -73,6 +73,11 @@ class RobustProblem:
         """What the A_i see of symmetric matrices: rows of :func:`fold`, (*batch, m, d(d + 1)/2)."""
         return fold(self.A.unflatten(-1, (self.d, self.d)))
 
+    @property
+    def loss_at_truth(self) -> Tensor:
+        """The mean absolute error of the measurements, which is the loss of X itself, (*batch)."""
+        return ((self.A @ self.X.flatten(-2)[..., None])[..., 0] - self.y).abs().mean(-1)
+
     def to(self, dtype: torch.dtype) -> RobustProblem:
         """The same problem in another floating-point type."""
         return RobustProblem(*(value.to(dtype) for value in (self.A, self.y, self.X, self.V)))
