@@ -139,7 +139,8 @@ def test_all_endings_are_told_apart_and_none_loses_the_others(course):
 
 
 DRIVER = """
-import sys, pathlib
+import pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs tests in the background ignores Ctrl-C
 sys.path.insert(0, sys.argv[1])
 import pytest
 from tests.batch import toy
