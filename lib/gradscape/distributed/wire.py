@@ -75,6 +75,27 @@ class WireLog:
     model_bits: int
 
 
+@dataclass(frozen=True)
+class WireRun:
+    """One run in the simulator and between processes: ``simulated`` (rounds + 1, d), ``real`` and the bits that the
+    simulator counts for what the other ranks send.
+    """
+
+    simulated: Tensor
+    real: WireLog
+    counted_bits: int
+
+    @property
+    def differences(self) -> Tensor:
+        """Relative distance of the two iterates after every round, (rounds + 1,)."""
+        return (self.real.iterates - self.simulated).norm(dim=1) / self.simulated.norm(dim=1)
+
+    @property
+    def wire_bits(self) -> int:
+        """Bits that the other ranks really sent."""
+        return self.real.value_bits + self.real.place_bits
+
+
 def share(rank: int, size: int, n: int) -> tuple[int, int]:
     """First client of a rank and the one after its last: equal consecutive shares."""
     return rank * n // size, (rank + 1) * n // size

@@ -23,7 +23,16 @@ from gradscape.lesson.claims import (
     mean_of,
     within,
 )
-from gradscape.lesson.experiment import Point, cached, clear_cache, generator, measure, replicate_seed
+from gradscape.lesson.experiment import (
+    Point,
+    cached,
+    clear_cache,
+    generator,
+    measure,
+    protocol,
+    replicate_seed,
+    seeds_of,
+)
 from gradscape.lesson.ledger import Ledger
 from gradscape.lesson.settings import (
     FieldInfo,
@@ -42,5 +51,5 @@ __all__ = [
     "Claim", "Criterion", "FieldInfo", "Ledger", "Measured", "Point", "Settings", "Verdict", "above", "at_least",
     "at_most", "below", "between", "cached", "choice", "clear_cache", "decreasing", "equals", "every", "explain",
     "field_info", "fields", "generator", "increasing", "integer", "is_true", "judge", "mean_of", "measure",
-    "parameters_source", "real", "replicate_seed", "switch", "within",
+    "parameters_source", "protocol", "real", "replicate_seed", "seeds_of", "switch", "within",
 ]

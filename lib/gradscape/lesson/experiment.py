@@ -59,6 +59,20 @@ def cached(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
+def protocol(function: Callable[..., R]) -> Callable[..., R]:
+    """Run ``function(settings, *arguments, progress)`` at the protocol's settings, and keep the result.
+
+    Claims and figures share one cached result that way, however far the reader has moved the sliders.
+    """
+    kept = cached(function)
+
+    @functools.wraps(function)
+    def wrapper(settings: Settings, *arguments: Any, progress: Callable[[int, int], None] | None = None) -> R:
+        return kept(settings.protocol, *arguments, progress=progress)
+
+    return wrapper
+
+
 def clear_cache() -> None:
     """Forget every cached experiment (for stability runs over many seeds)."""
     for store in _caches:
@@ -71,6 +85,11 @@ def replicate_seed(seed: int, replicate: int) -> int:
 
     word = np.random.SeedSequence([seed, replicate]).generate_state(1, np.uint64)[0]
     return int(word >> np.uint64(1))
+
+
+def seeds_of(settings: Settings, count: int) -> list[int]:
+    """Seeds of replicates 0 … count - 1."""
+    return [replicate_seed(settings.seed, replicate) for replicate in range(count)]
 
 
 def generator(seed: int, replicate: int = 0, device: str = "cpu") -> torch.Generator:

@@ -4,7 +4,6 @@ Histories are stacked (seeds, settings..., rounds). All methods of one seed see 
 """
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from gradscape.distributed.econtrol.tasks import (
     koloskova_quadratic,
     skewed_noise,
 )
-from gradscape.lesson import Point, cached, replicate_seed
+from gradscape.lesson import Point, cached, protocol, replicate_seed
 
 Progress = Callable[[int, int], None]
 
@@ -42,17 +41,6 @@ OWN_RECORD = 5
 RECORD = 10  # rounds between two records where no mean over rounds is taken
 TUNED = ("sgd", "ec", "ef21", "ef21sgdm", "econtrol")
 ERRORS: dict[str, tuple[str, ...]] = dict.fromkeys(("ec", "ecideal", "econtrol"), ("e_norm",))
-
-
-def protocol(function: Callable) -> Callable:
-    """Run at the protocol's settings whatever the fields are, so that claims and figures share one cached result."""
-    kept = cached(function)
-
-    @functools.wraps(function)
-    def wrapper(settings: Settings, *, progress: Progress | None = None):
-        return kept(settings.protocol, progress=progress)
-
-    return wrapper
 
 
 @dataclass(frozen=True)

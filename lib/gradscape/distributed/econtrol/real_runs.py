@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from gradscape.distributed.compressors import Compressor, TopK
-from gradscape.distributed.econtrol.experiments import DELTA, GAMMA, SIGMA, ZETA, protocol, quadratics
+from gradscape.distributed.econtrol.experiments import DELTA, GAMMA, SIGMA, ZETA, quadratics
 from gradscape.distributed.econtrol.learners import Softmax, Training, TwoLayer, skewed_images, train
 from gradscape.distributed.econtrol.methods import econtrol_step
 from gradscape.distributed.econtrol.settings import Settings
 from gradscape.distributed.econtrol.simulator import Draws, ECSimulator
 from gradscape.distributed.econtrol.tasks import OptimalClients, gaussian_noise
-from gradscape.distributed.wire import Exchange, Memory, WireLog, exchange
-from gradscape.lesson import cached, replicate_seed
+from gradscape.distributed.wire import Exchange, Memory, WireRun, exchange
+from gradscape.lesson import cached, protocol, replicate_seed
 
 Progress = Callable[[int, int], None]
 
@@ -126,23 +126,10 @@ def wire_answer(memory: Memory, gradients: Tensor, compressor: Compressor, eta: 
 
 
 @dataclass(frozen=True)
-class Wire:
-    """EControl in the simulator and between two processes: iterates (rounds + 1, d), bits of the second process."""
+class Wire(WireRun):
+    """EControl in the simulator and between two processes; ``whole_bits``: what uncompressed messages would take."""
 
-    simulated: Tensor
-    real: WireLog
-    counted_bits: int
     whole_bits: int
-
-    @property
-    def differences(self) -> Tensor:
-        """Relative distance of the two iterates after every round, (rounds + 1,)."""
-        return (self.real.iterates - self.simulated).norm(dim=1) / self.simulated.norm(dim=1)
-
-    @property
-    def wire_bits(self) -> int:
-        """Bits that the second process really sent."""
-        return self.real.value_bits + self.real.place_bits
 
 
 @protocol

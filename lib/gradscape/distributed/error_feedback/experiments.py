@@ -4,7 +4,6 @@ Runs are stacked (spreads, seeds, steps); each has the problem and the start of 
 """
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,7 +23,7 @@ from gradscape.distributed.error_feedback.methods import (
 from gradscape.distributed.error_feedback.settings import Settings
 from gradscape.distributed.error_feedback.tasks import nonconvex_least_squares
 from gradscape.learning.problems import Clients, LeastSquaresClients
-from gradscape.lesson import cached, replicate_seed
+from gradscape.lesson import cached, protocol, replicate_seed
 
 Progress = Callable[[int, int], None]
 
@@ -33,17 +32,6 @@ DROP = 1e-3  # a run is over once the squared gradient has fallen to this share
 START = 1000  # replicate r starts from stream START + r
 RESOLVED = 1e-24  # a squared gradient below this share of its start is rounding error, and so are its differences
 FALLEN = 0.1  # a tuned run that ends above this share of its start does not count as converging
-
-
-def protocol(function: Callable) -> Callable:
-    """Run at the protocol's settings whatever the fields are, so that claims and figures share one cached result."""
-    kept = cached(function)
-
-    @functools.wraps(function)
-    def wrapper(settings: Settings, *, progress: Progress | None = None):
-        return kept(settings.protocol, progress=progress)
-
-    return wrapper
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from gradscape.distributed.error_feedback.experiments import (
     DROP,
     SPREAD,
     START,
-    protocol,
     starts,
     steps_of,
     synthetic,
@@ -24,7 +23,7 @@ from gradscape.distributed.error_feedback.methods import History, gain_after, ru
 from gradscape.distributed.error_feedback.settings import Settings
 from gradscape.distributed.error_feedback.tasks import nonconvex_least_squares
 from gradscape.learning.problems import LeastSquaresClients
-from gradscape.lesson import Point, cached, replicate_seed
+from gradscape.lesson import Point, cached, protocol, replicate_seed
 
 Progress = Callable[[int, int], None]
 

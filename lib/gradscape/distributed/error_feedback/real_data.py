@@ -10,13 +10,14 @@ from torch import Tensor
 from gradscape.datasets import fashion, tables
 from gradscape.distributed.compressors import Compressor, TopK
 from gradscape.distributed.error_feedback import theory
-from gradscape.distributed.error_feedback.experiments import SPREAD, protocol, starts, steps_of, synthetic
+from gradscape.distributed.error_feedback.experiments import SPREAD, starts, steps_of, synthetic
 from gradscape.distributed.error_feedback.methods import History, ef21_round, first_estimate, gain_after, run
 from gradscape.distributed.error_feedback.settings import Settings
 from gradscape.distributed.error_feedback.tasks import nonconvex_logistic
 from gradscape.distributed.feedback import ef21_step
-from gradscape.distributed.wire import Exchange, Memory, WireLog, exchange
+from gradscape.distributed.wire import Exchange, Memory, WireRun, exchange
 from gradscape.learning.problems import Clients, LogisticClients
+from gradscape.lesson import protocol
 
 Progress = Callable[[int, int], None]
 
@@ -118,23 +119,10 @@ def wire_answer(memory: Memory, gradients: Tensor, compressor: Compressor) -> tu
 
 
 @dataclass(frozen=True)
-class Wire:
-    """EF21-W in the simulator and between two processes: iterates (rounds + 1, d), bits of the second process."""
+class Wire(WireRun):
+    """EF21-W in the simulator and between two processes; ``model_bits``: the model's, as counted."""
 
-    simulated: Tensor
-    real: WireLog
-    counted_bits: int
     model_bits: int
-
-    @property
-    def differences(self) -> Tensor:
-        """Relative distance of the two iterates after every round, (rounds + 1,)."""
-        return (self.real.iterates - self.simulated).norm(dim=1) / self.simulated.norm(dim=1)
-
-    @property
-    def wire_bits(self) -> int:
-        """Bits that the second process really sent."""
-        return self.real.value_bits + self.real.place_bits
 
 
 @protocol

@@ -1,7 +1,6 @@
 """The lesson's experiments on a line: swept boxes and widths, floors, budgeted nets, the filter, exact arithmetic."""
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from gradscape.dynamics.bandlimited.precision import PreciseFit, high_precision_
 from gradscape.dynamics.bandlimited.ridgelet import bandlimited_reconstruction
 from gradscape.dynamics.bandlimited.settings import Settings
 from gradscape.dynamics.bandlimited.targets import bumps, sine, unit
-from gradscape.lesson import cached, replicate_seed
+from gradscape.lesson import cached, protocol, replicate_seed, seeds_of
 from gradscape.stats.powerlaw import Power, fit
 
 Array = NDArray[np.float64]
@@ -39,22 +38,6 @@ BUDGET_WIDTHS = (50, 800)
 TEST_STREAM = 1_000_000  # replicate number that draws the test points; nets use 0, 1, 2, …
 DENSE = 5000  # points between which the narrowest bump cannot hide
 HALVINGS = 12  # of one step of the grid of boxes: to 1e-5 of the box
-
-
-def protocol(function: Callable) -> Callable:
-    """Run at the protocol's settings whatever the fields are, so that claims and figures share one cached result."""
-    kept = cached(function)
-
-    @functools.wraps(function)
-    def wrapper(settings: Settings, *, progress: Progress | None = None):
-        return kept(settings.protocol, progress=progress)
-
-    return wrapper
-
-
-def seeds_of(settings: Settings, count: int) -> list[int]:
-    """Seeds of replicates 0 … count - 1."""
-    return [replicate_seed(settings.seed, replicate) for replicate in range(count)]
 
 
 def sample_points(settings: Settings) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradscape.dynamics.bandlimited.experiments import protocol, sample_points, seeds_of
+from gradscape.dynamics.bandlimited.experiments import sample_points
 from gradscape.dynamics.bandlimited.networks import (
     ACTIVATIONS,
     coefficient_norms,
@@ -18,6 +18,7 @@ from gradscape.dynamics.bandlimited.networks import (
 )
 from gradscape.dynamics.bandlimited.settings import Settings
 from gradscape.dynamics.bandlimited.targets import bumps, franke
+from gradscape.lesson import protocol, seeds_of
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]

@@ -23,7 +23,7 @@ from gradscape.dynamics.bayes_optimal.theory import (
     state_evolution,
     support,
 )
-from gradscape.lesson import Point, cached, replicate_seed
+from gradscape.lesson import Point, cached, replicate_seed, seeds_of
 
 Progress = Callable[[int, int], None]
 
@@ -36,11 +36,6 @@ LEAST_SQUARES_CELLS = GAMP_CELLS[:2]
 GD_KAPPA, GD_LOADS, SCALING_LOAD = 0.5, (0.1, 0.2), 0.1
 NOISE, NOISE_LOAD = 0.25, 0.2  # of claim C6
 LARGEST_SHOWN_Q = 1e4  # exact recovery is q = ∞: the spectrum is then shown as seen in hardly any noise
-
-
-def seeds_of(settings: Settings, count: int) -> list[int]:
-    """Seeds of replicates 0 … count - 1."""
-    return [replicate_seed(settings.seed, replicate) for replicate in range(count)]
 
 
 # ---- GAMP-RIE and least squares --------------------------------------------------------------------------------------

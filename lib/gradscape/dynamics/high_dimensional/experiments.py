@@ -1,7 +1,6 @@
 """The lesson's experiments: fixed protocols of the claims, and one task at the settings' own values."""
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from gradscape.dynamics.high_dimensional.theory import (
     weight_power,
 )
 from gradscape.dynamics.high_dimensional.two_layer import train_two_layer
-from gradscape.lesson import Point, cached, replicate_seed
+from gradscape.lesson import Point, cached, protocol, seeds_of
 from gradscape.numerics.rmt import mp_atom, mp_density, mp_quadrature
 from gradscape.numerics.spectral import gain
 
@@ -39,22 +38,6 @@ TIMES = 60
 LABEL_NOISE = 0.15  # share of flipped image labels
 NET_SNR, NET_INPUTS, NET_TEACHER, NET_LR = 2.0, 8, 20, 0.2
 FEATURE_INPUTS, FEATURE_TEACHER = 15, 30
-
-
-def _protocol(function: Callable) -> Callable:
-    """Run at the protocol's settings whatever the fields are, so that claims and figures share one cached result."""
-    kept = cached(function)
-
-    @functools.wraps(function)
-    def wrapper(settings: Settings, *, progress: Progress | None = None):
-        return kept(settings.protocol, progress=progress)
-
-    return wrapper
-
-
-def seeds_of(settings: Settings, count: int) -> list[int]:
-    """Seeds of replicates 0 … count - 1."""
-    return [replicate_seed(settings.seed, replicate) for replicate in range(count)]
 
 
 def time_grid(low: float, high: float, count: int = TIMES) -> Tensor:
@@ -86,7 +69,7 @@ class LearningCurves:
         return self.theory_gen[self.alphas.index(alpha)]
 
 
-@_protocol
+@protocol
 def learning_curves(settings: Settings, *, progress: Progress | None = None) -> LearningCurves:
     """Errors of the linear student over time at five loads, SNR 5, times up to 100 (Advani & Saxe, Fig. 2)."""
     size, times, seeds = settings.size, time_grid(1e-2, LONG), seeds_of(settings, settings.size.runs)
@@ -120,7 +103,7 @@ class OvertrainingMap:
     power: Tensor
 
 
-@_protocol
+@protocol
 def overtraining_map(settings: Settings, *, progress: Progress | None = None) -> OvertrainingMap:
     """Overtraining over load and time in theory, SNR 5 (Advani & Saxe, overtraining peaks at alpha = 1)."""
     alphas, times = torch.arange(2, 81, dtype=torch.float64) / 20, time_grid(0.1, 1e4, 101)
@@ -151,7 +134,7 @@ class StoppingTimes:
         return self.t.diff(dim=-1)
 
 
-@_protocol
+@protocol
 def stopping_times(settings: Settings, *, progress: Progress | None = None) -> StoppingTimes:
     """Best stopping time for SNR 2⁰ … 2¹⁰ with and without an eigengap (Advani & Saxe, early stopping)."""
     alphas, snrs = (0.5, 1.0, 2.0), 2.0 ** torch.arange(11, dtype=torch.float64)
@@ -174,7 +157,7 @@ class RidgeComparison:
         return self.stopped / self.ridge
 
 
-@_protocol
+@protocol
 def ridge_comparison(settings: Settings, *, progress: Progress | None = None) -> RidgeComparison:
     """Early stopping beside the optimal L2 penalty over SNR and load, in theory (Advani & Saxe, L2)."""
     snrs, alphas = (0.1, 0.5, 1.0, 5.0, 20.0, 100.0, 1000.0), (0.1, 0.25, 0.5, 0.9, 1.0, 1.1, 2.0, 4.0, 10.0)
@@ -201,7 +184,7 @@ class InitialWeights:
         return final[:, 1] - final[:, 0]
 
 
-@_protocol
+@protocol
 def initial_weights(settings: Settings, *, progress: Progress | None = None) -> InitialWeights:
     """INR 0 and 5 below and above alpha = 1, trained until t = 50 (Advani & Saxe, frozen subspace)."""
     size, alphas, inrs, times = settings.size, (0.5, 4.0), (0.0, 5.0), time_grid(1e-2, 50.0)
@@ -214,7 +197,7 @@ def initial_weights(settings: Settings, *, progress: Progress | None = None) -> 
     return InitialWeights(alphas, inrs, times, theory, gen)
 
 
-@_protocol
+@protocol
 def feature_students(settings: Settings, *, progress: Progress | None = None) -> Curves:
     """ReLU teacher, fixed random first layer, SNR 5: errors for each width (Advani & Saxe, nonlinear networks)."""
     size = settings.size
@@ -224,7 +207,7 @@ def feature_students(settings: Settings, *, progress: Progress | None = None) ->
                                  data.seeds, progress=progress)
 
 
-@_protocol
+@protocol
 def image_students(settings: Settings, *, progress: Progress | None = None) -> Curves:
     """Parity of the class of Fashion-MNIST images with flipped labels, random ReLU features (claim H7)."""
     size, seeds = settings.size, seeds_of(settings, settings.size.image_sets)
@@ -248,7 +231,7 @@ def parity(labels: Tensor) -> Tensor:
     return 1.0 - 2.0 * (labels % 2).double()
 
 
-@_protocol
+@protocol
 def two_layer_students(settings: Settings, *, progress: Progress | None = None) -> Curves:
     """Both layers trained, SNR 2, all widths and data sets in one stack (Advani & Saxe, nonlinear networks)."""
     return two_layer_at(settings, NET_SNR, settings.size.net_examples, settings.size.net_steps, progress=progress)

@@ -42,7 +42,6 @@ from gradscape.dynamics.multiscale_descent.experiments import (
     plateau_curves,
     point,
     ridge_gaps,
-    seeds_of,
     single_features,
     time_grid,
 )
@@ -112,7 +111,6 @@ __all__ = [
     "ridge_clock",
     "ridge_gaps",
     "sample",
-    "seeds_of",
     "single_features",
     "time_grid",
 ]

@@ -1,7 +1,6 @@
 """The lesson's experiments: fixed protocols of the claims, and one task at the settings' own values."""
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from gradscape.dynamics.multiscale_descent.theory import (
     fast_slow_only,
     ridge_clock,
 )
-from gradscape.lesson import Point, cached, replicate_seed
+from gradscape.lesson import Point, cached, protocol, seeds_of
 from gradscape.stats.grid import Grid
 
 Progress = Callable[[int, int], None]
@@ -46,22 +45,6 @@ MAP_TASK = (120, 80, 40.0, 0.2)  # n, p, κ, σ of the map (Fig. 5)
 IMAGE_TASK = (130, 70, 100.0)  # n, p, κ on images
 SHOWN_TO = 1e-6  # the smallest ridge penalty in the paper's Fig. 3
 GAP_PENALTIES = 241  # ridge penalties from 1e3 down to 1e-13: both scales of every κ here
-
-
-def _protocol(function: Callable) -> Callable:
-    """Run at the protocol's settings whatever the fields are, so that claims and figures share one cached result."""
-    kept = cached(function)
-
-    @functools.wraps(function)
-    def wrapper(settings: Settings, *args, progress: Progress | None = None):
-        return kept(settings.protocol, *args, progress=progress)
-
-    return wrapper
-
-
-def seeds_of(settings: Settings, count: int) -> list[int]:
-    """Seeds of replicates 0 … count - 1."""
-    return [replicate_seed(settings.seed, replicate) for replicate in range(count)]
 
 
 def time_grid(count: int, low: float = FIRST, high: float = LAST) -> Tensor:
@@ -120,21 +103,21 @@ def descent_curves(task: TwoScale, times: Tensor, seeds: list[int]) -> DescentCu
                          deterministic_equivalent(task, r))
 
 
-@_protocol
+@protocol
 def curves_at(settings: Settings, kappa: float, *, progress: Progress | None = None) -> DescentCurves:
     """Error curves at n = 110, p = 70 for one κ (paper, Fig. 4)."""
     size = settings.size
     return descent_curves(settings.scaled(110, 70, kappa), time_grid(size.times), seeds_of(settings, size.sets))
 
 
-@_protocol
+@protocol
 def plateau_curves(settings: Settings, n: int, p: int, *, progress: Progress | None = None) -> DescentCurves:
     """Error curves at κ = 1e5, where fast and slow features never meet (paper, Figs. 1 and 4)."""
     size = settings.size
     return descent_curves(settings.scaled(n, p, FAR), time_grid(size.times), seeds_of(settings, size.sets))
 
 
-@_protocol
+@protocol
 def example_curves(settings: Settings, n: int, *, progress: Progress | None = None) -> DescentCurves:
     """Error curves at p = 70, κ = 100 for other numbers of examples (own limit of the mechanism)."""
     size = settings.size
@@ -169,7 +152,7 @@ class Onset:
     ridge_rise: Tensor
 
 
-@_protocol
+@protocol
 def onset(settings: Settings, *, progress: Progress | None = None) -> Onset:
     """From which κ on a bump appears, n = 110, p = 70; rises of 0.002 count (paper, Fig. 4)."""
     size, times = settings.size, time_grid(settings.size.times)
@@ -214,7 +197,7 @@ class RidgeGaps:
         return (self.limit_E - self.simulated).abs().amax(-1)
 
 
-@_protocol
+@protocol
 def ridge_gaps(settings: Settings, *, progress: Progress | None = None) -> RidgeGaps:
     """Mean error of exact ridge regression beside both theories (paper, Fig. 3)."""
     size, r = settings.size, torch.logspace(3, -13, GAP_PENALTIES, dtype=torch.float64)
@@ -252,7 +235,7 @@ class Penalized:
         return torch.tensor(rows, dtype=torch.float64).T
 
 
-@_protocol
+@protocol
 def penalized(settings: Settings, *, progress: Progress | None = None) -> Penalized:
     """Descent with and without a penalty on Q that fades (paper, Fig. 6)."""
     size, task = settings.size, settings.scaled(*PENALTY_TASK)
@@ -270,7 +253,7 @@ class ImageStudents:
     gaussian: Tensor
 
 
-@_protocol
+@protocol
 def image_students(settings: Settings, *, progress: Progress | None = None) -> ImageStudents:
     """Fashion-MNIST components as latent factors, n = 130, p = 70, κ = 100 of 100."""
     size, seeds, times = settings.size, seeds_of(settings, settings.size.image_sets), time_grid(settings.size.times)
@@ -299,7 +282,7 @@ def descent_map(
     return Grid({"l2": l2.tolist(), "t": t.tolist()}, torch.stack(rows).numpy())
 
 
-@_protocol
+@protocol
 def penalty_map(settings: Settings, *, progress: Progress | None = None) -> Grid:
     """The map at n = 120, p = 80, κ = 40, σ = 0.2 (paper, Fig. 5 c-d)."""
     size = settings.size

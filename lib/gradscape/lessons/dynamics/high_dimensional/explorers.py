@@ -11,7 +11,6 @@ from gradscape.dynamics.high_dimensional.experiments import (
     Spectrum,
     TaskResult,
     one_task,
-    seeds_of,
     spectrum_at,
     two_layer_at,
     two_layer_students,
@@ -19,6 +18,7 @@ from gradscape.dynamics.high_dimensional.experiments import (
 from gradscape.dynamics.high_dimensional.features import Curves
 from gradscape.dynamics.high_dimensional.settings import Settings
 from gradscape.dynamics.high_dimensional.simulation import simulate
+from gradscape.lesson import seeds_of
 from gradscape.lessons.dynamics.high_dimensional.figures import fig_networks, fig_spectrum, fig_task
 from gradscape.workbench import Control, Explorer, Task, Values, explore, field, redraw
 

@@ -8,10 +8,10 @@ from gradscape.dynamics.multiscale_descent.experiments import (
     descent_map,
     one_task,
     penalty_map,
-    seeds_of,
 )
 from gradscape.dynamics.multiscale_descent.settings import D, Settings
 from gradscape.dynamics.multiscale_descent.theory import TwoScale
+from gradscape.lesson import seeds_of
 from gradscape.lessons.dynamics.multiscale_descent.figures import fig_map, fig_task
 from gradscape.stats.grid import Grid
 from gradscape.workbench import Control, Explorer, Task, Values, explore, field, redraw
