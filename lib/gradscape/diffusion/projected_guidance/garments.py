@@ -30,7 +30,7 @@ from gradscape.diffusion.projected_guidance.methods import (
 from gradscape.diffusion.projected_guidance.settings import Settings
 from gradscape.generative.edm import EDMDenoiser, karras_sigmas, sample
 from gradscape.generative.mixture import Mixture
-from gradscape.lesson import cached, generator, replicate_seed
+from gradscape.lesson import cached, generator, protocol, replicate_seed
 from gradscape.stats import Grid
 
 SIDE, CLASSES, COMPONENTS = 14, 10, 24
@@ -107,13 +107,9 @@ def generate(method: str, settings: Settings, replicate: int, w: float, samples:
         return guided(method, net, noise.to(device), SIGMAS, labels.to(device), w).cpu(), labels
 
 
+@protocol
 def experiment_garments(settings: Settings, *, progress: Progress | None = None) -> Grid:
     """Every metric of every method: axes metric, method, w, replicate; NaN where a method was not tried at a scale."""
-    return _garment_grid(settings.protocol, progress=progress)
-
-
-@cached
-def _garment_grid(settings: Settings, *, progress: Progress | None = None) -> Grid:
     size = settings.size
     axes = {"metric": METRICS, "method": METHODS, "w": size.garment_scales, "replicate": range(size.train_seeds)}
     values = np.full([len(points) for points in axes.values()], np.nan)

@@ -23,7 +23,7 @@ from gradscape.diffusion.projected_guidance.methods import (
 from gradscape.diffusion.projected_guidance.settings import Settings
 from gradscape.generative.edm import karras_sigmas, sample
 from gradscape.generative.mixture import Mixture
-from gradscape.lesson import cached, generator, replicate_seed
+from gradscape.lesson import cached, generator, protocol, replicate_seed
 from gradscape.stats import Grid
 from gradscape.validate import at_least, nonnegative
 
@@ -105,13 +105,9 @@ def starts(seed: int, replicate: int, samples: int) -> tuple[Tensor, Tensor]:
     return noise, torch.arange(samples) % len(PHOTOS)
 
 
+@protocol
 def experiment_patches(settings: Settings, *, progress: Callable[[int, int], Any] | None = None) -> Grid:
     """Every metric of every method: axes metric, method, w, replicate."""
-    return _patch_grid(settings.protocol, progress=progress)
-
-
-@cached
-def _patch_grid(settings: Settings, *, progress: Callable[[int, int], Any] | None = None) -> Grid:
     size = settings.size
     axes = {"metric": METRICS, "method": METHODS, "w": size.patch_scales, "replicate": range(size.patch_seeds)}
     values = np.full([len(points) for points in axes.values()], np.nan)

@@ -10,6 +10,7 @@ from torch import Tensor
 from gradscape import validate
 from gradscape.distributed.compressors import Compressor
 from gradscape.distributed.econtrol.methods import econtrol_step
+from gradscape.learning.gradients import check_dense
 
 Block = tuple[dict[str, Any], Tensor, Tensor]  # a group, one of its parameters, all clients' gradients of it
 
@@ -94,10 +95,7 @@ class EControlSGD(torch.optim.Optimizer):
     def _check(self, p: Tensor, grads: Any) -> None:
         if not isinstance(grads, Tensor):
             raise ValueError(f"client_grad={grads!r}: must be a tensor")
-        if grads.layout is not torch.strided:
-            raise RuntimeError(f"EControlSGD does not support sparse gradients (shape {tuple(p.shape)})")
-        if grads.is_complex() or p.is_complex():
-            raise RuntimeError(f"EControlSGD does not support complex parameters (shape {tuple(p.shape)})")
+        check_dense("EControlSGD", p, grads)
         found, wanted = ((t.dtype, t.device) for t in (grads, p))
         if tuple(grads.shape) != (self.n_clients, *p.shape) or found != wanted:
             raise ValueError(

@@ -23,7 +23,7 @@ from gradscape.dynamics.sgd_noise.networks import MeanFieldMLP
 from gradscape.dynamics.sgd_noise.settings import Settings
 from gradscape.dynamics.sgd_noise.theory import predicted_k
 from gradscape.dynamics.sgd_noise.training import GridRuns, train_grid
-from gradscape.lesson import cached, generator, replicate_seed
+from gradscape.lesson import cached, generator, protocol, replicate_seed
 from gradscape.stats import paired
 
 Array = NDArray[np.float64]
@@ -142,13 +142,9 @@ class Edges:
         return np.array(fits)
 
 
+@protocol
 def stability_edges(settings: Settings, *, progress: Progress = None) -> Edges:
     """N4: on the fixed grid of half octaves, the largest T at which half of the seeds fit in time; gelu, P = 96."""
-    return _stability_edges(settings.protocol, progress=progress)
-
-
-@cached
-def _stability_edges(settings: Settings, *, progress: Progress = None) -> Edges:
     alphas, rows = [2.0**-octaves for octaves in settings.size.edge_octaves], []
     for depth in DEPTHS:
         rows.append(_edges_of(settings, depth, alphas))
@@ -206,13 +202,9 @@ def edge_temperature(alpha: float, depth: int) -> float:
     return float(2.0**EDGE_LOG2 * min(1.0, alpha ** predicted_k(depth)))
 
 
+@protocol
 def noise_benefit(settings: Settings, *, progress: Progress = None) -> NoiseBenefit:
     """N5: D = 2, gelu, P = 128; each regime at a temperature near its edge and at a sixteenth of it, paired by seed."""
-    return _noise_benefit(settings.protocol, progress=progress)
-
-
-@cached
-def _noise_benefit(settings: Settings, *, progress: Progress = None) -> NoiseBenefit:
     names, alpha = ("feature", "balanced", "lazy"), (2.0**-10, 1.0, LAZY)
     high = np.array([edge_temperature(alpha[0], 2) / 2, edge_temperature(1.0, 2), edge_temperature(LAZY, 2)])
     T = np.stack([high / 16, high], 1)
@@ -236,13 +228,9 @@ class LazyGain:
         return paired.compare(self.error[0], self.error[1])
 
 
+@protocol
 def lazy_gain(settings: Settings, *, progress: Progress = None) -> LazyGain:
     """The counter-example: with D = 1, relu and P = 512, lazy networks gain from noise."""
-    return _lazy_gain(settings.protocol, progress=progress)
-
-
-@cached
-def _lazy_gain(settings: Settings, *, progress: Progress = None) -> LazyGain:
     T = (2.0**-8, 2.0**-4)
     runs = run_cells(settings, [(LAZY, t) for t in T], settings.size.lazy_paired_seeds, P=512, depth=1, act="relu",
                      max_steps=CAP_PER_POINT * 512, progress=progress)
@@ -259,13 +247,9 @@ class BatchScan:
     rel_change: Array
 
 
+@protocol
 def batch_scan(settings: Settings, *, progress: Progress = None) -> BatchScan:
     """N6: T = 2^-7, P = 512, alpha = 2^15, D = 1, relu."""
-    return _batch_scan(settings.protocol, progress=progress)
-
-
-@cached
-def _batch_scan(settings: Settings, *, progress: Progress = None) -> BatchScan:
     T, P, parts = 2.0**-7, settings.size.batch_points, []
     for batch in BATCHES:
         parts.append(run_cells(settings, [(LAZY, T)], settings.size.batch_seeds, P=P, depth=1, act="relu",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gradscape.dynamics.sgd_noise.perceptron import PerceptronRuns, perceptron
 from gradscape.dynamics.sgd_noise.settings import Settings
-from gradscape.lesson import cached
+from gradscape.lesson import cached, protocol
 from gradscape.stats import powerlaw
 
 Array = NDArray[np.float64]
@@ -59,13 +59,9 @@ def _columns(runs: PerceptronRuns, *shape: int) -> dict[str, Array]:
     return {name: getattr(runs, name).double().reshape(shape).numpy() for name in ("t_star", "w1", "w_perp")}
 
 
+@protocol
 def temperature_scan(settings: Settings, *, progress: Progress = None) -> TemperatureScan:
     """N1: chi = 1, P = 1024, d = 32, B = 2; every run on its own data (paired runs would scale with T trivially)."""
-    return _temperature_scan(settings.protocol, progress=progress)
-
-
-@cached
-def _temperature_scan(settings: Settings, *, progress: Progress = None) -> TemperatureScan:
     size = settings.size
     T = np.geomspace(*T_RANGE, size.temperatures)
     each = torch.from_numpy(T).repeat_interleave(size.perceptron_runs)
@@ -73,13 +69,9 @@ def _temperature_scan(settings: Settings, *, progress: Progress = None) -> Tempe
     return TemperatureScan(T=T, **_columns(runs, len(T), size.perceptron_runs))
 
 
+@protocol
 def size_scans(settings: Settings, *, progress: Progress = None) -> dict[tuple[float, int], SizeScan]:
     """N2: one scan per (chi, d), at T = 0.5 with B = 2."""
-    return _size_scans(settings.protocol, progress=progress)
-
-
-@cached
-def _size_scans(settings: Settings, *, progress: Progress = None) -> dict[tuple[float, int], SizeScan]:
     size, found = settings.size, {}
     for chi, sizes, runs in zip((0.0, 1.0, 3.0), (size.chi0_sizes, size.chi1_sizes, size.chi3_sizes), size.chi_runs,
                                 strict=True):

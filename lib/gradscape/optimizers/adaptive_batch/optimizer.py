@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gradscape import validate
+from gradscape.learning.gradients import dense_gradients
 
 SCOPES = ("global", "tensor", "row")
 KEY = "accumulator"  # where groups keep the global sum; options of a group are saved without loss of precision
@@ -75,12 +76,7 @@ class AdaGradNorm(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        active = [[(p, p.grad) for p in group["params"] if p.grad is not None] for group in self.param_groups]
-        for p, grad in (pair for pairs in active for pair in pairs):
-            if grad.layout is not torch.strided:
-                raise RuntimeError(f"AdaGradNorm does not support sparse gradients (shape {tuple(p.shape)})")
-            if grad.is_complex() or p.is_complex():
-                raise RuntimeError(f"AdaGradNorm does not support complex parameters (shape {tuple(p.shape)})")
+        active = dense_gradients("AdaGradNorm", self.param_groups)
         together = [k for k, group in enumerate(self.param_groups) if group["scope"] == "global"]
         if together:
             self._accumulate([pair for k in together for pair in active[k]], [self.param_groups[k] for k in together])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gradscape import validate
+from gradscape.learning.gradients import dense_gradients
 from gradscape.optimizers.diffgrad.friction import VARIANTS, friction
 from gradscape.optimizers.diffgrad.functional import EPS_MODES, check_betas, step_
 
@@ -100,12 +101,7 @@ class DiffGrad(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        active = [[(p, p.grad) for p in group["params"] if p.grad is not None] for group in self.param_groups]
-        for p, grad in (pair for pairs in active for pair in pairs):
-            if grad.layout is not torch.strided:
-                raise RuntimeError(f"DiffGrad does not support sparse gradients (shape {tuple(p.shape)})")
-            if grad.is_complex() or p.is_complex():
-                raise RuntimeError(f"DiffGrad does not support complex parameters (shape {tuple(p.shape)})")
+        active = dense_gradients("DiffGrad", self.param_groups)
         recorded: list[Tensor] = []
         for group, pairs in zip(self.param_groups, active, strict=True):
             if not pairs:
