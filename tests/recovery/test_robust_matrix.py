@@ -213,11 +213,75 @@ def test_the_optimizer_takes_the_same_path(foreach):
     assert torch.allclose(U.detach(), wanted, atol=1e-9)
 
 
-def test_the_optimizer_refuses_sparse_gradients():
-    p = torch.nn.Parameter(torch.ones(3))
-    p.grad = torch.sparse_coo_tensor([[0]], [1.0], (3,), check_invariants=True)
-    with pytest.raises(RuntimeError, match="sparse"):
-        SubGM([p]).step()
+SPARSE = torch.sparse_coo_tensor([[0]], [1.0], (3,), check_invariants=True)
+
+
+@pytest.mark.parametrize("wrong", [SPARSE, torch.ones(3, dtype=torch.complex64)], ids=["sparse", "complex"])
+def test_the_optimizer_refuses_gradients_before_anything_moves(wrong):
+    good = torch.nn.Parameter(torch.ones(3))
+    bad = torch.nn.Parameter(torch.ones(3, dtype=wrong.dtype))
+    good.grad, bad.grad = torch.ones(3), wrong
+    optimizer = SubGM([{"params": [good]}, {"params": [bad]}])
+    with pytest.raises(RuntimeError, match="SubGM does not support"):
+        optimizer.step()
+    assert torch.equal(good, torch.ones(3))
+    assert [group["t"] for group in optimizer.param_groups] == [0, 0]
+
+
+def test_a_stopped_run_keeps_what_it_has():
+    U0, asked = 0.1 * factor(SMALL, 2), []
+
+    def stop():
+        asked.append(True)
+        return len(asked) == 3
+
+    options = {"steps": 20, "eta0": 0.1, "rho": 0.97, "record_every": 4}
+    short, whole = rm.subgm(SMALL, U0, stop=stop, **options), rm.subgm(SMALL, U0, **options)
+    assert short.steps.tolist() == [0, 4, 8]
+    assert torch.equal(short.error, whole.error[:3])
+
+
+def test_groups_keep_their_own_schedules_and_a_norm_of_zero_moves_nothing():
+    a, b = (torch.nn.Parameter(torch.zeros(2)) for _ in range(2))
+    a.grad = b.grad = torch.ones(2)
+    optimizer = SubGM([{"params": [a], "lr": 1.0, "rho": 0.5}, {"params": [b], "lr": 0.1, "rho": 1.0}])
+    optimizer.step()
+    optimizer.step()
+    assert torch.allclose(a, torch.full((2,), -1.5))
+    assert torch.allclose(b, torch.full((2,), -0.2))
+    optimizer.norm_fn = lambda: 0.0
+    optimizer.step()
+    assert torch.allclose(a, torch.full((2,), -1.5))
+    optimizer.norm_fn = lambda: math.nan
+    with pytest.raises(ValueError, match="norm_fn"):
+        optimizer.step()
+
+
+def test_a_scheduler_scales_the_optimizers_steps():
+    p = torch.nn.Parameter(torch.zeros(1))
+    p.grad = torch.ones(1)
+    optimizer = SubGM([p], lr=1.0, rho=1.0)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.1)
+    for _ in range(2):
+        optimizer.step()
+        scheduler.step()
+    assert p.item() == pytest.approx(-1.1)
+
+
+def test_sign_rip_of_the_settings_is_a_row_of_the_study():
+    settings = rm.Settings(profile="smoke", p=0.0)
+    own, study = rm.own_rip(settings, 1.0), rm.rip_study(settings)
+    assert own.phi == pytest.approx(math.sqrt(2 / math.pi))
+    assert torch.allclose(own.delta, study.delta[study.noises.index("none"), study.norms.index(1.0)], atol=1e-12)
+
+
+@pytest.mark.standard
+def test_a_schedule_for_a_large_start_freezes_a_small_one():
+    choices = rm.other_choices(rm.Settings())
+    own, borrowed, oracle, surrogate, constant = (float(trace.final) for trace in choices.rules.values())
+    assert borrowed > 0.99  # total step 4.6, and (√3/2) ln 1e6 = 12 are needed
+    assert max(own, oracle) < 1e-5
+    assert min(surrogate, constant) > 0.05
 
 
 @pytest.mark.parametrize(("call", "message"), [

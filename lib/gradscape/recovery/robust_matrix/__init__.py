@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from gradscape.recovery.robust_matrix.claims import CLAIMS, MEASURES, TABLES, measure
 from gradscape.recovery.robust_matrix.experiments import (
+    Choices,
     GaussianNoise,
     HardOutliers,
     ImageRun,
+    OwnRip,
     OwnRun,
     RipStudy,
     Samples,
@@ -19,8 +21,11 @@ from gradscape.recovery.robust_matrix.experiments import (
     gaussian_noise,
     hard_outliers,
     image_covariance,
+    other_choices,
+    own_rip,
     own_run,
     point,
+    problem_at,
     rip_study,
     small_starts,
     starts,
@@ -44,10 +49,10 @@ from gradscape.recovery.robust_matrix.settings import SIZES, Settings, Sizes
 from gradscape.recovery.robust_matrix.sign_rip import SignRIP, phi, sign_rip, truncated_frobenius
 
 __all__ = [
-    "CLAIMS", "MEASURES", "SIZES", "TABLES", "GaussianNoise", "HardOutliers", "ImageRun", "Noise", "OwnRun", "RipStudy",
-    "RobustProblem", "Samples", "Settings", "SignRIP", "Sizes", "Starts", "SubGM", "Trace", "few_measurements", "fold",
-    "from_matrix", "gaussian_noise", "geometric_schedule", "gradient_descent_l2", "hard_outliers", "identity_start",
-    "image_covariance", "loss", "make_problem", "measure", "own_run", "phi", "point", "q_matrix", "random_start",
-    "residual", "rip_study", "sign_rip", "small_starts", "spectral_start", "starts", "subgm", "subgradient",
-    "truncated_frobenius", "unfold",
+    "CLAIMS", "MEASURES", "SIZES", "TABLES", "Choices", "GaussianNoise", "HardOutliers", "ImageRun", "Noise", "OwnRip",
+    "OwnRun", "RipStudy", "RobustProblem", "Samples", "Settings", "SignRIP", "Sizes", "Starts", "SubGM", "Trace",
+    "few_measurements", "fold", "from_matrix", "gaussian_noise", "geometric_schedule", "gradient_descent_l2",
+    "hard_outliers", "identity_start", "image_covariance", "loss", "make_problem", "measure", "other_choices",
+    "own_rip", "own_run", "phi", "point", "problem_at", "q_matrix", "random_start", "residual", "rip_study",
+    "sign_rip", "small_starts", "spectral_start", "starts", "subgm", "subgradient", "truncated_frobenius", "unfold",
 ]

@@ -201,7 +201,7 @@ KAPPAS = (1.0, 3.0)
 
 def recovery_table(settings: Settings) -> results.Table:
     """Share of recovered rank-one problems against the number of measurements, with 1 and with 20 columns."""
-    found = ex.few_measurements(settings.protocol, SWEEP)
+    found = ex.few_measurements(settings, SWEEP)
     rows = [(m, rank, float((found.at(m, rank) <= ex.RECOVERED).double().mean()), float(found.at(m, rank).median()))
             for m in found.measurements for rank in found.ranks]
     columns = dict(zip(("m", "rank", "recovered", "median_error"), map(list, zip(*rows, strict=True)), strict=True))

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from gradscape.datasets import photos
-from gradscape.lesson import Point, cached, generator
+from gradscape.lesson import Point, cached, generator, protocol
 from gradscape.recovery.robust_matrix.method import (
     Trace,
     geometric_schedule,
     gradient_descent_l2,
+    identity_start,
+    random_start,
     spectral_start,
     subgm,
 )
@@ -30,6 +32,10 @@ POINTS = 120  # of a recorded curve
 BASELINE_RATES = (0.01, 0.03, 0.1, 0.2)
 BASELINE_ALPHAS = (1e-1, 1e-3)
 NOISES = {"none": Noise(), "outlier": Noise(p=0.3), "gaussian": Noise(nu=1.0)}
+OTHER_RULES = {
+    "oracle: η₀‖X − X*‖/‖Q‖": "oracle", "surrogate: η₀√(π/2) f/‖Q‖": "surrogate", "constant: η₀/‖Q‖": "constant",
+}
+CHOICE_ALPHA, TRAP_ALPHA = 1e-6, 0.1  # a start, and a start whose schedule is used up before that one's signal grows
 NEAR = 0.1  # ‖X‖ where Gaussian noise hides the direction; elsewhere ‖X‖ = 1
 RECOVERED = 1e-3
 
@@ -47,13 +53,14 @@ def starts(problem: RobustProblem, ranks: tuple[int, ...], alphas: tuple[float, 
 
 def solve(
     problem: RobustProblem, U0: Tensor, settings: Settings, *, alpha_ref: float = ALPHA_REF, eta0: float = ETA0,
-    kappa: float = 1.0, progress: Progress | None = None,
+    kappa: float = 1.0, progress: Progress | None = None, stop: Callable[[], bool] | None = None,
 ) -> Trace:
     """The geometric rule over its whole horizon (or the largest number of steps that the sizes allow)."""
     rho, horizon = geometric_schedule(eta0, alpha_ref, kappa)
     steps = min(horizon, settings.size.max_steps)
     return subgm(
-        problem, U0, steps=steps, eta0=eta0, rho=rho, record_every=math.ceil(steps / POINTS), progress=progress)
+        problem, U0, steps=steps, eta0=eta0, rho=rho, record_every=math.ceil(steps / POINTS), progress=progress,
+        stop=stop)
 
 
 @dataclass(frozen=True)
@@ -69,12 +76,38 @@ class Starts:
         return self.trace.final[:, self.ranks.index(rank), self.alphas.index(alpha)]
 
 
-@cached
+@protocol
 def small_starts(settings: Settings, *, progress: Progress | None = None) -> Starts:
     """Outliers in a tenth of the measurements; ranks 3 and 20; starts from 1 down to 1e-8."""
     problem = make_problem(D, R, M, "outlier", seed=settings.seed, batch=settings.size.seeds)
     ranks = (R, D)
     return Starts(ranks, ALPHAS, solve(problem, starts(problem, ranks, ALPHAS), settings, progress=progress))
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Runs of one problem with other step rules (each trace (1,)), and with other starts (starts,)."""
+
+    rules: dict[str, Trace]
+    starts: tuple[str, ...]
+    started: Trace
+
+
+@protocol
+def other_choices(settings: Settings, *, progress: Progress | None = None) -> Choices:
+    """Outliers, rank 20, α = 1e-6. Rules: geometric with the start's own schedule and with that of α = 0.1, and the
+    three others. Starts: spectral, random and a multiple of the identity, under the geometric rule.
+    """
+    problem = make_problem(D, R, M, "outlier", seed=settings.seed)
+    (rho, horizon), (trap, _) = (geometric_schedule(ETA0, alpha) for alpha in (CHOICE_ALPHA, TRAP_ALPHA))
+    alpha, steps, g = CHOICE_ALPHA, min(horizon, settings.size.max_steps), generator(settings.seed, 1000)
+    U0, options = spectral_start(problem, D, alpha), {"steps": steps, "record_every": math.ceil(steps / POINTS)}
+    rules = {f"η₀ρᵗ/‖Q‖, ρ = {r:.4g}": subgm(problem, U0, eta0=ETA0, rho=r, **options) for r in (rho, trap)}
+    rules |= {name: subgm(problem, U0, eta0=ETA0, rule=rule, **options) for name, rule in OTHER_RULES.items()}
+    made = {"spectral": spectral_start(problem, D, alpha), "random": random_start(problem, D, alpha, g),
+            "identity": identity_start(problem, D, alpha)}
+    started = solve(problem, torch.stack(list(made.values())), settings, alpha_ref=alpha, progress=progress)
+    return Choices(rules, tuple(made), started)
 
 
 @dataclass(frozen=True)
@@ -91,7 +124,7 @@ class HardOutliers:
         return self.least_squares.error.nan_to_num(math.inf).flatten(1).amin(1)
 
 
-@cached
+@protocol
 def hard_outliers(settings: Settings, *, progress: Progress | None = None) -> HardOutliers:
     """d = 30, rank 2, rank 30 in the factor: 400 measurements, p = 0.1; then 2500, p = 0.6 and outliers of size 1000.
 
@@ -123,7 +156,7 @@ class GaussianNoise:
         return self.trace.final[:, self.ranks.index(rank), 0]
 
 
-@cached
+@protocol
 def gaussian_noise(settings: Settings, *, progress: Progress | None = None) -> GaussianNoise:
     """All of 1000 measurements are noisy, nu = 0.3."""
     ranks, nu = (R, D), 0.3
@@ -148,14 +181,18 @@ class RipStudy:
         return self.delta[self.noises.index(noise), self.norms.index(norm)].amax(-1)
 
 
-@cached
-def rip_study(settings: Settings) -> RipStudy:
+def directions(count: int, g: torch.Generator) -> Tensor:
+    """Random symmetric matrices of rank 3 and norm 1, with eigenvalues of both signs, (count, 20, 20)."""
+    L = torch.randn(count, D, R, generator=g, dtype=torch.float64)
+    X = (L * torch.randn(count, 1, R, generator=g, dtype=torch.float64)) @ L.mT
+    return X / X.flatten(1).norm(dim=1)[:, None, None]
+
+
+@protocol
+def rip_study(settings: Settings, *, progress: Progress | None = None) -> RipStudy:
     """Random symmetric matrices of rank 3 (of both signs) with ‖X‖ = 1 and 0.1, under three kinds of noise; k = 3."""
     size, norms = settings.size, (NEAR, 1.0)
-    g = generator(settings.seed)
-    L = torch.randn(size.rip_matrices, D, R, generator=g, dtype=torch.float64)
-    X = (L * torch.randn(size.rip_matrices, 1, R, generator=g, dtype=torch.float64)) @ L.mT
-    X = X / X.flatten(1).norm(dim=1)[:, None, None]
+    X = directions(size.rip_matrices, generator(settings.seed))
     shape = (len(NOISES), len(norms), len(size.rip_measurements), size.rip_matrices)
     alignment, delta = torch.empty(shape, dtype=torch.float64), torch.empty(shape, dtype=torch.float64)
     scaling = torch.tensor([[float(phi(n, "both", s.p, s.scale, s.nu)) for n in norms] for s in NOISES.values()])
@@ -167,6 +204,8 @@ def rip_study(settings: Settings) -> RipStudy:
             for j, norm in enumerate(norms):
                 found = sign_rip(A, s, norm * X, R, float(scaling[i, j]))
                 alignment[i, j, k], delta[i, j, k] = found.alignment, found.delta
+        if progress is not None:
+            progress(k + 1, len(size.rip_measurements))
     return RipStudy(tuple(NOISES), norms, size.rip_measurements, alignment, delta, scaling)
 
 
@@ -183,15 +222,14 @@ class Samples:
         return self.error[self.measurements.index(m), self.ranks.index(rank)]
 
 
-@cached
+@protocol
 def few_measurements(
-    settings: Settings, measurements: tuple[int, ...] = (200, 300), seeds: int | None = None, *,
-    progress: Progress | None = None,
+    settings: Settings, measurements: tuple[int, ...] = (200, 300), *, progress: Progress | None = None,
 ) -> Samples:
     """Rank 1, d = 20: at 200 measurements there are fewer than the 210 unknowns of a symmetric matrix."""
     ranks, errors = (1, D), []
     for m in measurements:
-        problem = make_problem(D, 1, m, "outlier", seed=settings.seed, batch=seeds or settings.size.seeds)
+        problem = make_problem(D, 1, m, "outlier", seed=settings.seed, batch=settings.size.seeds)
         trace = solve(problem, starts(problem, ranks, (ALPHA_REF,)), settings, progress=progress)
         errors.append(trace.final[..., 0].mT)
     return Samples(measurements, ranks, torch.stack(errors))
@@ -208,7 +246,7 @@ class ImageRun:
     trace: Trace
 
 
-@cached
+@protocol
 def image_covariance(settings: Settings, *, progress: Progress | None = None) -> ImageRun:
     """The rank-3 part of the covariance of 4 × 6 pixel patches of a photograph, from corrupted measurements."""
     image = photos.load("camera", gray=True, dtype=torch.float64)[0]
@@ -224,27 +262,68 @@ def image_covariance(settings: Settings, *, progress: Progress | None = None) ->
 
 
 @dataclass(frozen=True)
-class OwnRun:
-    """Runs (seeds, 1, 1) at the settings' values, and the loss at the true matrix, (seeds,)."""
+class OwnRip:
+    """Alignments and deltas (measurements, matrices) under one noise at one norm, and phi there."""
 
-    settings: Settings
-    trace: Trace
-    truth_loss: Tensor
+    noise: Noise
+    norm: float
+    measurements: tuple[int, ...]
+    alignment: Tensor
+    delta: Tensor
+    phi: float
 
 
 @cached
-def own_run(settings: Settings, seeds: int = 1, *, progress: Progress | None = None) -> OwnRun:
-    """The problem at the settings' own values."""
+def own_rip(settings: Settings, norm: float = 1.0, *, progress: Progress | None = None) -> OwnRip:
+    """Sign-RIP under the settings' own outliers and noise, on matrices of norm ``norm``; k = 3."""
+    size, noise = settings.size, Noise(settings.p, settings.scale, settings.nu)
+    X = norm * directions(size.rip_matrices, generator(settings.seed))
+    scaling, found = float(phi(norm, "both", noise.p, noise.scale, noise.nu)), []
+    for k, m in enumerate(size.rip_measurements):
+        g = generator(settings.seed, 1 + k)
+        A = torch.randn(m, D * D, generator=g, dtype=torch.float64)
+        found.append(sign_rip(A, noise.draw(m, g), X, R, scaling))
+        if progress is not None:
+            progress(k + 1, len(size.rip_measurements))
+    alignment, delta = (torch.stack([getattr(one, name) for one in found]) for name in ("alignment", "delta"))
+    return OwnRip(noise, norm, size.rip_measurements, alignment, delta, scaling)
+
+
+@dataclass(frozen=True)
+class OwnRun:
+    """Runs (seeds, ranks, 1) at the settings' values, and the loss at the true matrix, (seeds,).
+
+    ``horizon`` is the number of steps that the run was to take; a run that was stopped has taken fewer.
+    """
+
+    settings: Settings
+    ranks: tuple[int, ...]
+    trace: Trace
+    truth_loss: Tensor
+    horizon: int
+
+
+def problem_at(
+    settings: Settings, seeds: int, ranks: tuple[int, ...] = (), *, progress: Progress | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> OwnRun:
+    """``seeds`` problems at the settings' own values; ``ranks`` are the settings' own one if left out."""
+    ranks = ranks or (settings.rank,)
     problem = make_problem(
         D, R, settings.m, "both", settings.p, settings.scale, settings.nu, seed=settings.seed, batch=seeds)
-    U0 = starts(problem, (settings.rank,), (settings.alpha,))
-    trace = solve(problem, U0, settings, alpha_ref=settings.alpha, eta0=settings.eta0, progress=progress)
-    return OwnRun(settings, trace, problem.loss_at_truth)
+    U0 = starts(problem, ranks, (settings.alpha,))
+    trace = solve(
+        problem, U0, settings, alpha_ref=settings.alpha, eta0=settings.eta0, progress=progress, stop=stop)
+    horizon = min(geometric_schedule(settings.eta0, settings.alpha)[1], settings.size.max_steps)
+    return OwnRun(settings, ranks, trace, problem.loss_at_truth, horizon)
+
+
+own_run = cached(problem_at)
 
 
 def point(settings: Settings) -> Point:
     """Error, loss, signal and residual at the end of one run at the settings' values."""
-    run = own_run(settings)
+    run = own_run(settings, 1)
     last = {name: float(getattr(run.trace, name).flatten()[-1]) for name in (
         "error", "loss", "signal_min", "residual_norm")}
     return Point({**last, "loss_at_truth": float(run.truth_loss[0]), "steps": float(run.trace.steps[-1])})

@@ -165,6 +165,7 @@ def subgm(
     rule: str = "geometric",
     record_every: int = 1,
     progress: Progress | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Trace:
     """U_{t+1} = U_t - eta_t D(U_t): the sub-gradient method, over problems and starts at once.
 
@@ -172,7 +173,8 @@ def subgm(
     zero. Rules: ``"geometric"`` eta0 rho^t/‖Q‖_F; ``"constant"`` eta0/‖Q‖_F; ``"oracle"`` eta0 ‖UUᵀ - X‖_F/‖Q‖_F, which
     needs the answer; ``"surrogate"`` the same with √(π/2) f(U) for the distance, true without noise only. The norm is
     that of Q, not of D: D is of the size of U, and dividing by it would leap away from a small start. A run with Q = 0
-    stands still. ``ValueError`` for an unknown rule, a rho outside (0, 1] or a bad size.
+    stands still. ``stop()`` is asked at every recorded step; if true, the run ends there and the trace is shorter.
+    ``ValueError`` for an unknown rule, a rho outside (0, 1] or a bad size.
     """
     validate.one_of("rule", rule, RULES)
     validate.at_least("steps", steps, 1)
@@ -190,7 +192,7 @@ def subgm(
         size = eta0 * decay**t * distance(U, residual) / norm
         return U - (2 * size.where(norm > 0, torch.zeros_like(size)))[..., None, None] * (Q @ U)
 
-    return _run(view, update, steps, record_every, progress)
+    return _run(view, update, steps, record_every, progress, stop)
 
 
 def _distance(view: _View, rule: str) -> Callable[[Tensor, Tensor], Tensor | float]:
@@ -224,6 +226,7 @@ def gradient_descent_l2(
 
 def _run(
     view: _View, update: Callable[[Tensor, Tensor, int], Tensor], steps: int, every: int, progress: Progress | None,
+    stop: Callable[[], bool] | None = None,
 ) -> Trace:
     U, rows, at = view.U, [], []
     for t in range(steps + 1):
@@ -233,6 +236,8 @@ def _run(
             at.append(t)
             if progress is not None:
                 progress(t, steps)
+            if stop is not None and stop():
+                break
         if t < steps:
             U = update(U, residual, t)
     error, loss, least, rest = (view.back(torch.stack(column, -1)) for column in zip(*rows, strict=True))

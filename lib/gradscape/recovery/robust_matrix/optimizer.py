@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gradscape import validate
+from gradscape.learning.gradients import dense_gradients
 
 
 class SubGM(torch.optim.Optimizer):
@@ -36,16 +37,13 @@ class SubGM(torch.optim.Optimizer):
             with torch.enable_grad():
                 value = closure()
         norm = 1.0 if self.norm_fn is None else validate.nonnegative("norm_fn()", float(self.norm_fn()))
-        for group in self.param_groups:
-            moved = [p for p in group["params"] if p.grad is not None]
-            for p in moved:
-                if p.grad.is_sparse or p.grad.is_complex():
-                    raise RuntimeError("SubGM does not support sparse or complex gradients")
+        active = dense_gradients("SubGM", self.param_groups)
+        for group, pairs in zip(self.param_groups, active, strict=True):
             size = group["lr"] * group["rho"] ** group["t"] / norm if norm else 0.0
             if group["foreach"] is False:
-                for p in moved:
-                    p.add_(p.grad, alpha=-size)
-            elif moved:
-                torch._foreach_add_(moved, [p.grad for p in moved], alpha=-size)
+                for p, grad in pairs:
+                    p.add_(grad, alpha=-size)
+            elif pairs:
+                torch._foreach_add_([p for p, _ in pairs], [grad for _, grad in pairs], alpha=-size)
             group["t"] += 1
         return value
