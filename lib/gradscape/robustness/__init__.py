@@ -1,0 +1,13 @@
+"""Robustness and detection: attacks, learning in both directions, what input gradients show."""
+from __future__ import annotations
+
+import lazy_loader
+
+# Nothing below is imported before it is asked for: module -> the public names it defines.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    ["attacks"],
+    {
+        "attacks": ["fgsm", "pgd"],
+    },
+)
