@@ -1,2 +1,2 @@
-"""Generative models that several lessons share: the EDM recipe and Gaussian mixtures with exact scores."""
+"""Generative models that several lessons share: EDM, Gaussian mixtures with exact scores, noise schedules."""
 from __future__ import annotations
