@@ -57,7 +57,7 @@
   };
   const caption = (place, layout) => {
     const title = layout.title && typeof layout.title === "object" ? layout.title : { text: layout.title };
-    const words = (text) => String(text || "").replace(/<br\s*\/?>/g, " ").replace(/<[^>]*>/g, "");
+    const words = (text) => String(text || "").replace(/<br\s*\/?>/g, " ").replace(/<\/?[a-z][^>]*>/gi, "");
     if (!words(title.text)) return false;
     const head = document.createElement("p");
     head.className = "caption";
