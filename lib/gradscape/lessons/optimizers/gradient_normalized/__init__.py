@@ -18,6 +18,7 @@ from gradscape.lessons.optimizers.gradient_normalized.figures import (
     fig_logistic,
     fig_margin,
     fig_path,
+    fig_sizes,
     fig_smooth_max,
     fig_smoothing,
     fig_step,
@@ -29,5 +30,6 @@ from gradscape.lessons.optimizers.gradient_normalized.figures import (
 __all__ = [
     "EXPLORERS", "check_1", "check_2", "check_3", "explorer_convergence", "explorer_large", "explorer_path",
     "explorer_radius", "fig_chain", "fig_compare", "fig_constants", "fig_digits", "fig_equations", "fig_logistic",
-    "fig_margin", "fig_path", "fig_smooth_max", "fig_smoothing", "fig_step", "fig_times", "fig_trials", "fig_valley",
+    "fig_margin", "fig_path", "fig_sizes",
+    "fig_smooth_max", "fig_smoothing", "fig_step", "fig_times", "fig_trials", "fig_valley",
 ]

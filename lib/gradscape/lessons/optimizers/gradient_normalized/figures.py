@@ -23,7 +23,8 @@ from gradscape.optimizers.gradient_normalized.experiments import (
 from gradscape.optimizers.gradient_normalized.single import Comparison, Step, Walk
 from gradscape.optimizers.gradient_normalized.smoothness import GALLERY
 from gradscape.results import Table
-from gradscape.workbench import add_bars, add_line, add_points, axis, figure, mark_y, panels
+from gradscape.workbench import add_line, add_points, axis, figure, mark_x, mark_y, panels
+from gradscape.workbench.figures import Axis
 
 LABELS = {
     EXACT: "exact Hessian", INEXACT: "Gauss–Newton (inexact)", WEIGHTED: "weighted Gauss–Newton", FISHER: "Fisher",
@@ -32,8 +33,15 @@ LABELS = {
 }
 SERIES = {EXACT: 0, INEXACT: 1, WEIGHTED: 1, FISHER: 2, "fisher_term": 2, NONE: 3, GRADIENT: 4, GRADIENT_B: 5,
           "gradient_no_floor": 6}
+# the same methods where there is little room
+SHORT = {EXACT: "exact", INEXACT: "Gauss–Newton", WEIGHTED: "weighted GN", FISHER: "Fisher",
+         "fisher_term": "Fisher term", NONE: "H = 0"}
+SOLVERS = {"cholesky": "Cholesky", "eigen": "eigenvalues", "rank_one": "Sherman–Morrison"}
+TRIALS = {"exact": (EXACT,), "(weighted) Gauss–Newton": (INEXACT, WEIGHTED), "Fisher (term)": (FISHER, "fisher_term"),
+          "H = 0": (NONE,), "Fisher term, by Cholesky": ("fisher_cholesky",)}
 FLOOR = 1e-13  # gaps below are rounding and not drawn
 VALLEY_LEVELS = (0.5, 2.0, 5.0, 12.0, 25.0)
+DRAWN = 30  # points of each function in the figure of the progress lemma
 
 
 def _curve(fig: go.Figure, runs: Runs, name: str, run: int = 0, *, legend: bool = True, panel: int = 0,
@@ -48,8 +56,14 @@ def _curve(fig: go.Figure, runs: Runs, name: str, run: int = 0, *, legend: bool 
     add_line(fig, along[keep], gap[keep], LABELS[name], SERIES[name], legend=legend, panel=panel)
 
 
-def _gap(title: str = "f − f*") -> dict[str, object]:
+def _gap(title: str = "f − f*") -> Axis:
     return axis(title, log=True)
+
+
+def _sparse(spec: Axis) -> Axis:
+    """A log axis of less than two decades with 1, 2 and 5 only, where the nine digits would overlap."""
+    spec["dtick"] = "D2"
+    return spec
 
 
 def fig_step(step: Step) -> go.Figure:
@@ -69,9 +83,16 @@ def fig_step(step: Step) -> go.Figure:
     add_line(fig, x, step.problem.f(x), step.problem.formula, 6, mode="lines", line={"dash": "solid"})
     ends = torch.tensor([step.x, step.y], dtype=torch.float64)
     add_line(fig, ends, step.problem.f(ends), "step", 0)
-    model, band = step.g + step.H * h, abs(step.g) * h.abs() / step.gamma
-    add_line(fig, h, model, "model g + H h, band |g||h|/γ", 1, panel=1, mode="lines", band=(model - band, model + band))
-    add_line(fig, h, step.problem.grad(x), "true gradient", 6, panel=1, mode="lines", line={"dash": "solid"})
+    # the region of Definition 1 with C = H: displacements along which the model falls, at most gamma long
+    longest = min(step.gamma, reach, abs(step.g) / step.H if step.H > 0 else reach)
+    toward = -float(np.sign(step.g)) * longest
+    h = toward * torch.linspace(-0.4, 1.6, 41, dtype=torch.float64)
+    add_line(fig, h, step.g + step.H * h, "model g + H h", 1, panel=1, mode="lines")
+    inside = toward * torch.linspace(0, 1, 31, dtype=torch.float64)
+    model, band = step.g + step.H * inside, abs(step.g) * inside.abs() / step.gamma
+    add_line(fig, inside, model, "band |g||h|/γ, where it counts", 1, panel=1, mode="lines",
+             band=(model - band, model + band), line={"width": 3, "dash": "solid"})
+    add_line(fig, h, step.problem.grad(step.x + h), "true gradient", 7, panel=1, mode="lines", line={"dash": "solid"})
     return fig
 
 
@@ -80,13 +101,16 @@ def fig_constants(parts: Mapping[str, Constants]) -> go.Figure:
     low = {name: float(part.constant.min()) for name, part in parts.items()}
     convex = min(value for name, value in low.items() if GALLERY[name].convex)
     fig = figure(
-        "The progress lemma on the line", axis("γ / γ(x)", log=True), axis("(f − f₊) |g| / (γ g₊²)", log=True),
+        "The progress lemma on the line", axis("γ / γ(x)", log=True),
+        axis("(f − f₊) |g| / (γ g₊²)", log=True, range=(0.09, 150)),
         takeaway=f"The smallest constant is {convex:.2f} for the convex functions and {low['double_well']:.2f} for the "
-                 "double well; the lemma promises 1/2 and 1/8. Points above 100 are drawn there.",
+                 f"double well; the lemma promises 1/2 and 1/8. Of each function {DRAWN} draws are shown, its smallest "
+                 "among them, and values above 100 at 100.",
     )
     for i, (name, part) in enumerate(parts.items()):
-        finite = part.constant.nan_to_num(posinf=100.0).clamp(max=100.0)[:30]
-        add_points(fig, (part.gamma / part.largest)[:30], finite, GALLERY[name].formula, i, marker={"size": 5})
+        drawn = torch.unique(torch.cat([part.constant.argmin()[None], torch.arange(min(DRAWN, len(part.constant)))]))
+        finite = part.constant.nan_to_num(posinf=100.0).clamp(max=100.0)[drawn]
+        add_points(fig, (part.gamma / part.largest)[drawn], finite, GALLERY[name].formula, i, marker={"size": 5})
     mark_y(fig, 0.5, "1/2")
     mark_y(fig, 0.125, "1/8")
     return fig
@@ -94,10 +118,11 @@ def fig_constants(parts: Mapping[str, Constants]) -> go.Figure:
 
 def fig_valley(runs: Runs) -> go.Figure:
     """Iterations by power."""
-    exact, gradient = (runs[name].iterations for name in (EXACT, GRADIENT))
+    gradient = runs[GRADIENT].iterations
+    newton = torch.stack([runs[name].iterations for name in (EXACT, INEXACT)])
     fig = figure(
         "Powers of Rosenbrock's residual from (−2, 2)", axis("power p"), axis("iterations to f < 1e-8", log=True),
-        takeaway=f"Both Hessians need about {int(exact.min())} to {int(exact.max())} iterations, gradient descent "
+        takeaway=f"Both Hessians need {int(newton.min())} to {int(newton.max())} iterations, gradient descent "
                  f"{int(gradient.min())} to {int(gradient.max())}.",
     )
     for name in (EXACT, INEXACT, GRADIENT):
@@ -108,10 +133,11 @@ def fig_valley(runs: Runs) -> go.Figure:
 def fig_smooth_max(smooth: Runs, sharp: Runs) -> go.Figure:
     """f - f* on LogSumExp for two smoothings, first seed."""
     met = smooth.first_below(GRADIENT_B, TOL)
-    words = f"in {int(met[0])} iterations" if bool(torch.isfinite(met[0])) else "not in time"
+    words = f"gets there too, in {int(met[0])} iterations: part" if bool(torch.isfinite(met[0])) else \
+        "does not get there in time; part"
     fig = panels(
         "LogSumExp, first seed", ["μ = 1", "μ = 0.2"], [axis("iteration k", log=True)] * 2, [_gap(), _gap("")],
-        takeaway=f"At μ = 1 gradient descent in the same metric B gets there too ({words}): part of the lead is the "
+        takeaway=f"At μ = 1 gradient descent in the same metric B {words} of the lead is the "
                  "metric's. At μ = 0.2 the Hessians are needed, and the exact one is ahead.",
     )
     for panel, runs in enumerate((smooth, sharp)):
@@ -121,14 +147,21 @@ def fig_smooth_max(smooth: Runs, sharp: Runs) -> go.Figure:
 
 
 def fig_trials(groups: Mapping[str, tuple[int, int]]) -> go.Figure:
-    """Trials per iteration of every method on every problem."""
-    rates = {name: trials / iterations for name, (trials, iterations) in groups.items()}
+    """Trials per iteration of every method on every problem, one row a problem."""
+    rates = {tuple(name.rsplit(", ", 1)): trials / iterations for name, (trials, iterations) in groups.items()}
+    problems = list(dict.fromkeys(problem for problem, _ in rates))[::-1]
     fig = figure(
-        "What the search costs", "", axis("trials per iteration"), height=460,
-        takeaway=f"Between {min(rates.values()):.2f} and {max(rates.values()):.2f} trials per iteration.",
+        "What the search costs", axis("trials per iteration", range=(0.9, 2.4)),
+        axis("", ticks=range(len(problems)), labels=problems), height=420,
+        takeaway=f"Between {min(rates.values()):.2f} and {max(rates.values()):.2f} trials per iteration; the dashed "
+                 "line is the criterion's 2.2.",
     )
-    add_bars(fig, list(rates), list(rates.values()), "trials per iteration", 0)
-    mark_y(fig, 2.2, "2.2")
+    for i, (label, kinds) in enumerate(TRIALS.items()):
+        shown = [(rate, problems.index(problem) + 0.16 * (2 - i)) for (problem, kind), rate in rates.items()
+                 if kind in kinds]
+        if shown:
+            add_points(fig, *np.transpose(shown), label, i)
+    mark_x(fig, 2.2)
     return fig
 
 
@@ -189,7 +222,7 @@ def fig_chain(runs: Runs) -> go.Figure:
 def fig_digits(runs: Runs) -> go.Figure:
     """f of softmax regression on digits."""
     fig = figure(
-        "Softmax regression on digits, 650 variables", axis("iteration k", log=True), axis("f", log=True),
+        "Softmax regression on digits, 650 variables", axis("iteration k", log=True), _sparse(axis("f", log=True)),
         takeaway=f"Exact {float(runs.last(EXACT)):.4f}, weighted Gauss–Newton {float(runs.last(WEIGHTED)):.4f}, Fisher "
                  f"{float(runs.last(FISHER)):.4f}; gradient descent {float(runs.last(GRADIENT)):.4f}, after "
                  f"{int(runs[GRADIENT].iterations[0])} iterations that are much cheaper.",
@@ -205,17 +238,17 @@ def fig_path(walk: Walk) -> go.Figure:
     fig = panels(
         f"Rosenbrock's residual to the power {walk.p}, {LABELS[walk.kind]}", ["path", "f", "radius γ"],
         [axis("x₁", range=(-3, 3)), axis("iteration k"), axis("iteration k")],
-        [axis("x₂", range=(-3, 6)), _gap(""), axis("", log=True)],
+        [axis("x₂", range=(-3, 6)), _gap(""), _sparse(axis("", log=True))],
         takeaway=f"{K} iterations, {int(result.total_trials)} trials, f = {float(result.values[-1]):.2g}; the gray "
                  "curves are level sets, the same for every p.",
     )
-    angle = np.linspace(0, 2 * np.pi, 37)
-    for level in VALLEY_LEVELS:
-        x = 1 - level * np.cos(angle)
-        y = x * x + level * np.sin(angle) / 10
-        inside = (np.abs(x) < 3) & (np.abs(y) < 6.5)
-        add_line(fig, x, np.where(inside, y, np.nan), "level", 6, mode="lines", legend=False, gaps=True,
-                 line={"width": 0.7, "dash": "solid"}) if inside.any() else None
+    for level in VALLEY_LEVELS:  # |u| = level, as x2 over the x1 that the picture shows
+        x = np.linspace(max(1 - level, -3.0), min(1 + level, 3.0), 61)
+        half = np.sqrt(np.maximum(level**2 - (1 - x) ** 2, 0)) / 10
+        both = np.concatenate([x * x + half, [np.nan], (x * x - half)[::-1]])
+        around = np.concatenate([x, [np.nan], x[::-1]])
+        add_line(fig, around, np.where(np.abs(both) < 6.5, both, np.nan), "level", 6, mode="lines", legend=False,
+                 gaps=True, line={"width": 0.7, "dash": "solid"})
     add_line(fig, walk.points[:, 0], walk.points[:, 1], "path", 0, marker={"size": 5})
     add_line(fig, np.arange(K + 1), result.values.clamp(min=1e-300), "f", 1, panel=1, legend=False)
     add_line(fig, np.arange(K + 1), result.gammas, "γ", 2, panel=2, legend=False)
@@ -262,16 +295,53 @@ def fig_times(table: Table | None) -> go.Figure:
         add_points(fig, [0.0], [0.0], "none", 0)
         return fig
     rows = [row for row in table.rows() if row["gap"] < TOL]
-    missed = [f"{row['method']} on {row['problem']}" for row in table.rows() if row["gap"] >= TOL]
+    missed: dict[str, list[str]] = {}
+    for row in table.rows():
+        if row["gap"] >= TOL:
+            missed.setdefault(row["method"].removeprefix("scipy "), []).append(row["problem"])
     spent = {row["method"]: row["seconds"] for row in rows if row["problem"] == "linear equations"}
     ratio = spent["fisher_term, cholesky"] / spent["fisher_term, rank_one"]
+    said = "; ".join(f"{method} ({', '.join(problems)})" for method, problems in missed.items())
     fig = figure(
-        "CPU time of whole runs", "", axis("CPU seconds", log=True), height=560,
+        "CPU time of whole runs", axis("CPU seconds", log=True),
+        axis("", ticks=range(len(rows)), labels=[_method(row["method"]) for row in rows[::-1]]), height=480,
         takeaway=f"{table.caption}. Sherman–Morrison takes the same steps as Cholesky in 1/{ratio:.1f} of the time. "
-                 f"Left out, since they ended before the tolerance: {', '.join(missed) or 'none'}.",
+                 f"Not drawn, as they ended above the tolerance, of scipy: {said or 'none'}.",
     )
     for i, problem in enumerate(dict.fromkeys(row["problem"] for row in rows)):
-        part = [row for row in rows if row["problem"] == problem]
-        names = [f"{row['problem']}: {row['method']}" for row in part]
-        add_bars(fig, names, [row["seconds"] for row in part], problem, i)
+        shown = [(row["seconds"], k) for k, row in enumerate(rows[::-1]) if row["problem"] == problem]
+        add_points(fig, *np.transpose(shown), problem, i)
+    return fig
+
+
+def _method(name: str) -> str:
+    """A recorded method in words: "weighted_gauss_newton, eigen" is weighted GN, eigenvalues."""
+    kind, _, solver = name.partition(", ")
+    return f"{SHORT[kind]}, {SOLVERS[solver]}" if solver else name
+
+
+def fig_sizes(table: Table | None) -> go.Figure:
+    """The recorded iterations on larger LogSumExp problems."""
+    if table is None:
+        fig = figure("Larger problems: nothing recorded yet", axis("n"), axis("iterations"))
+        add_points(fig, [0.0], [0.0], "none", 0)
+        return fig
+    rows = list(table.rows())
+    smooth = [row for row in rows if row["problem"] == "LogSumExp"]
+    long = [row for row in rows if row["problem"] != "LogSumExp"]
+    smoothings = sorted({row["mu"] for row in smooth}, reverse=True)
+    missed = sorted({LABELS[row["method"]] for row in smooth if row["gap"] >= TOL})
+    said = ", ".join(f"{LABELS[row['method']]} {row['iterations']:.0f} (f = {row['gap']:.0e})" for row in long)
+    fig = panels(
+        "Larger problems", [f"LogSumExp, μ = {mu:g}" for mu in smoothings],
+        [axis("variables n", ticks=sorted({row["n"] for row in smooth}))] * len(smoothings),
+        [axis("" if k else "iterations to 1e-8", log=True) for k in range(len(smoothings))],
+        takeaway=f"{table.caption}. Means of up to 3 seeds; stopped before 1e-8, at their limit, somewhere: "
+                 f"{', '.join(missed) or 'none'}. One Chebyshev chain of {long[0]['n']}: {said}.",
+    )
+    for name in (EXACT, WEIGHTED, GRADIENT, GRADIENT_B):
+        for panel, mu in enumerate(smoothings):
+            part = [row for row in smooth if row["method"] == name and row["mu"] == mu]
+            add_line(fig, [row["n"] for row in part], [row["iterations"] for row in part], LABELS[name], SERIES[name],
+                     panel=panel, legend=panel == 0)
     return fig
