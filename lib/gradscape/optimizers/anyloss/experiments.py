@@ -24,7 +24,7 @@ RULES = ("mse", "bce", "weighted_bce", "threshold", "anyloss")  # the order of e
 L_SWEEP = (10.0, 30.0, 50.0, 73.0, 90.0, 110.0, 300.0)  # M5
 L_GAP = (5.0, 10.0, 30.0, 73.0, 200.0)  # M4
 STARTS = (0.0, 0.1, 0.5, 1.0, 3.0)  # M6
-CHUNK = 4  # splits trained together: many enough to fill a product, few enough to stay in a processor's cache
+CHUNK = 20  # splits trained together: with fewer, the many small operations of a step cost as much as the large ones
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]

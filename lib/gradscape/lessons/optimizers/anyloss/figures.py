@@ -53,8 +53,9 @@ def fig_scores(scores: Scores) -> go.Figure:
     lead, rest = (ours - bce).mean(1), (ours - tuned).mean(1)
     said = ", ".join(f"{name} {a:+.3f} and {b:+.3f}" for name, a, b in zip(names, lead, rest, strict=True))
     fig = panels(
-        f"{len(scores.tables)} tables, {means.shape[2]} splits", ["test metric, mean over tables", "AnyLoss minus …"],
-        [axis("metric"), axis("metric")], [axis("test metric"), axis("difference of means")],
+        f"{len(scores.tables)} tables, {means.shape[2]} splits",
+        ["test metric, mean over tables", "its lead: AnyLoss minus …"],
+        [axis("metric"), axis("metric")], [axis("test metric"), axis("")],
         takeaway=f"AnyLoss minus BCE, and minus BCE with a tuned threshold: {said}.",
     )
     for rule in ("mse", "bce", "weighted_bce", "threshold", "anyloss"):
@@ -74,14 +75,14 @@ def fig_tables(scores: Scores, metric: str = "fbeta") -> go.Figure:
     won = int((scores.of("anyloss", metric).mean(0) > scores.of("bce", metric).mean(0)).sum())
     even = int((scores.of("anyloss", metric).mean(0) > scores.of("threshold", metric).mean(0)).sum())
     count = len(scores.tables)
+    order = np.argsort(scores.of("anyloss", metric).mean(0))
     fig = figure(
-        f"{title_of((metric, 1.0))}, table by table", axis("table"), axis("test metric", range=(-0.03, 1.03)),
+        f"{title_of((metric, 1.0))}, table by table", axis("test metric", range=(-0.03, 1.03)),
+        axis("", ticks=range(count), labels=[scores.tables[k] for k in order]), height=440,
         takeaway=f"AnyLoss is ahead of BCE on {won} of {count} tables, and of BCE with a tuned threshold on {even}.",
     )
-    order = np.argsort(scores.of("anyloss", metric).mean(0))
     for rule in ("bce", "threshold", "anyloss"):
-        add_points(fig, np.arange(count), scores.of(rule, metric).mean(0)[order], LABELS[rule], SERIES[rule])
-    fig.update_xaxes(tickmode="array", tickvals=list(range(count)), ticktext=[scores.tables[k] for k in order])
+        add_points(fig, scores.of(rule, metric).mean(0)[order], np.arange(count), LABELS[rule], SERIES[rule])
     return fig
 
 
@@ -117,8 +118,9 @@ def fig_amplifications(result: Sweep) -> go.Figure:
 def fig_starts(result: Sweep) -> go.Figure:
     """Test F1 over the scale of the starting weights."""
     ours, bce = result.mean("fbeta"), result.mean("bce")
+    where = result.tables[0] if len(result.tables) == 1 else f"means of {len(result.tables)} tables"
     fig = figure(
-        f"Start somewhere else: means of {len(result.tables)} tables",
+        f"Start somewhere else: {where}",
         axis("standard deviation s of the starting weights"), axis("test F1"),
         takeaway=f"From s = 0 to s = {result.at[-1]:g} AnyLoss goes from {ours[0]:.3f} to {ours[-1]:.3f}, BCE from "
                  f"{bce[0]:.3f} to {bce[-1]:.3f}.",
@@ -157,9 +159,10 @@ def fig_plane(result: Plane) -> go.Figure:
         [axis("x2", range=(-4, 4)), axis(name, range=(-0.05, 1.05)), axis("share", range=(-0.05, 1.05))],
         takeaway=f"{name} on the whole population: {said}.",
     )
-    for label, i in ((0, 6), (1, 7)):
+    for label, i, size, opacity in ((0, 6, 4, 0.5), (1, 7, 6, 0.9)):
         chosen = result.x[result.y == label]
-        add_points(fig, chosen[:, 0], chosen[:, 1], ("frequent", "rare")[label], i, marker={"size": 4}, opacity=0.5)
+        add_points(fig, chosen[:, 0], chosen[:, 1], ("frequent", "rare")[label], i, marker={"size": size},
+                   opacity=opacity)
     for k, rule in enumerate(result.rules):
         add_line(fig, *_line(result.theta[k], result.cut[k]), LABELS[rule], SERIES[rule], mode="lines")
     half = min(active_band(result.L), 0.499)
