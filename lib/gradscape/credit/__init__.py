@@ -1,0 +1,17 @@
+"""Credit assignment where the true derivative is useless or missing: substitutes for backpropagation's signal."""
+from __future__ import annotations
+
+import lazy_loader
+
+# Nothing below is imported before it is asked for: module -> the public names it defines.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    ["rectified_ste"],
+    {
+        "rectified_ste": [
+            "BinaryConv2d", "BinaryLinear", "BinaryMLPEnsemble", "binarize", "estimating_error", "estimator",
+            "estimator_grad", "gradient_instability", "o_schedule", "resnet20_1w1a", "reste_sign", "set_o",
+            "tau_schedule", "vgg_small_1w1a",
+        ],
+    },
+)
