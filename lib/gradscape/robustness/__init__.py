@@ -6,8 +6,12 @@ import lazy_loader
 # Nothing below is imported before it is asked for: module -> the public names it defines.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    ["attacks"],
+    ["attacks", "bidirectional"],
     {
         "attacks": ["fgsm", "pgd"],
+        "bidirectional": [
+            "BidirectionalCNN", "BidirectionalMLP", "class_prototypes", "robustness_report", "RobustnessReport",
+            "train_bidirectional", "train_by_autograd", "train_han",
+        ],
     },
 )

@@ -42,7 +42,7 @@ def input_gradient(model: Model, x: Tensor, labels: Tensor | None = None, loss: 
     ``ValueError`` as :func:`fgsm`.
     """
     with torch.enable_grad():
-        moved = x.detach().clone().requires_grad_()
+        moved = x.detach().requires_grad_()
         logits = model(moved)
         chosen = _labels(labels, logits, x)
         (gradient,) = torch.autograd.grad(objective(logits, chosen, loss), moved)
@@ -99,25 +99,27 @@ def pgd(
     low, high = _inside(x, clip)
     x = x.detach().to(dtype or x.dtype)
     eps = _radius(eps, x)
+    # the linf-ball and the clip are boxes, so that one clamp projects onto both
+    low_x, high_x = (x - eps).clamp_(low, high), (x + eps).clamp_(low, high)
+    moved = x
     if start is not None:
         validate.same_shape(start=validate.finite("start", start), x=x)
-    moved = x if start is None else (x + _projected(start.to(x.dtype), eps, norm)).clamp(low, high)
+        moved = (x + (start.to(x.dtype) if norm == "linf" else _shortened(start.to(x.dtype), eps))).clamp(low_x, high_x)
     if labels is None:
         with torch.no_grad():
             labels = model(x).argmax(-1)
     for _ in range(steps):
         gradient = input_gradient(model, moved, labels, loss)
         if norm == "linf":
-            ahead = gradient.sign()
+            moved = gradient.sign_().mul_(step * eps).add_(moved).clamp_(low_x, high_x)
         else:
             ahead = gradient / torch.linalg.vector_norm(gradient, dim=-1, keepdim=True).clamp_min(_TINY)
-        moved = (x + _projected(moved + step * eps * ahead - x, eps, norm)).clamp(low, high)
+            moved = (x + _shortened(moved + step * eps * ahead - x, eps)).clamp(low, high)
     return moved
 
 
-def _projected(delta: Tensor, eps: Tensor, norm: str) -> Tensor:
-    if norm == "linf":
-        return torch.minimum(torch.maximum(delta, -eps), eps)
+def _shortened(delta: Tensor, eps: Tensor) -> Tensor:
+    """Projection onto the l2-ball, example by example."""
     size = torch.linalg.vector_norm(delta, dim=-1, keepdim=True)
     return delta * (eps / size.clamp_min(_TINY)).clamp(max=1.0)
 
