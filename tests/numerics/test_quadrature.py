@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from gradscape.numerics.quadrature import gauss_legendre
+from gradscape.numerics.quadrature import gauss_expect, gauss_legendre
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 20])
@@ -26,6 +26,13 @@ def test_analytic_integral_to_full_precision():
     assert bool((x.diff() > 0).all())
 
 
+def test_gaussian_moments_and_a_zero_variance():
+    variance = torch.tensor([[0.0, 0.5], [1.0, 4.0]], dtype=torch.float64)
+    torch.testing.assert_close(gauss_expect(lambda v: v**4, variance, 3), 3 * variance**2)
+    torch.testing.assert_close(gauss_expect(torch.cos, variance), torch.exp(-variance / 2))
+    assert float(gauss_expect(lambda v: v**6, 1.0, 3)) != pytest.approx(15.0, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("call", "match"),
     [
@@ -33,6 +40,9 @@ def test_analytic_integral_to_full_precision():
         (lambda: gauss_legendre(3, 1.0, 1.0), "low < high"),
         (lambda: gauss_legendre(3, math.nan, 1.0), "low"),
         (lambda: gauss_legendre(3, 0.0, math.inf), "high"),
+        (lambda: gauss_expect(torch.cos, -1.0), "variance"),
+        (lambda: gauss_expect(torch.cos, math.nan), "variance"),
+        (lambda: gauss_expect(torch.cos, 1.0, 0), "n=0"),
     ],
 )
 def test_bad_arguments_raise(call, match):
