@@ -116,10 +116,12 @@ def test_axes_of_powers_of_two_get_few_ticks_where_the_data_lie() -> None:
 
 
 def test_axes_of_powers_of_ten_leave_out_the_twos_and_fives_from_two_decades_on() -> None:
-    wide, narrow = (figure("x", axis("t", log=True)) for _ in range(2))
+    wide, middle, narrow = (figure("x", axis("t", log=True)) for _ in range(3))
     add_line(wide, [1, 1e4], [0, 1], "wide")
+    add_line(middle, [1, 50], [0, 1], "middle")
     add_line(narrow, [1, 5], [0, 1], "narrow")
     assert wide.layout.xaxis.dtick == 1
+    assert middle.layout.xaxis.dtick == "D2"  # 1, 2, 5, 10, …: all nine digits would overlap
     assert narrow.layout.xaxis.dtick is None
 
 

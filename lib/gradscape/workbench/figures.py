@@ -26,6 +26,7 @@ HEIGHT = 380
 WRAP = 104        # characters of the takeaway per line at the usual width of a cell
 LINE = 18         # pixels that a line of the takeaway adds to the top margin
 TICKS = 8         # at most so many labels on an axis of powers of two
+FEW = 0.9         # decades that show three of the labels 1, 2 and 5 at least
 _TAKEAWAY = f'<span style="font-size:13px;color:{MUTED}">'
 
 _AXIS = {"gridcolor": GRID, "linecolor": MUTED, "showline": True, "ticks": "outside", "ticklen": 4, "zeroline": False,
@@ -238,9 +239,13 @@ def retick(fig: go.Figure, panel: int, **values: np.ndarray) -> None:
 
 
 def _decades(low: float, high: float) -> dict[str, Any]:
-    """Whole powers of ten from two decades on; plotly's own ticks with 2s and 5s below. It draws powers 1.25 larger."""
-    if high - low < 2 - 1e-9:
+    """Whole powers of ten from two decades on; 1, 2 and 5 about one decade, where nine digits would overlap; plotly's
+    own ticks below. It draws powers 1.25 larger.
+    """
+    if high - low < FEW - 1e-9:
         return {}
+    if high - low < 2 - 1e-9:
+        return {"dtick": "D2"}
     return {"dtick": math.ceil((high - low) / TICKS), "tickfont": {"size": 10.5}}
 
 

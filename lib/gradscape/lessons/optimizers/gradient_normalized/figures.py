@@ -60,12 +60,6 @@ def _gap(title: str = "f − f*") -> Axis:
     return axis(title, log=True)
 
 
-def _sparse(spec: Axis) -> Axis:
-    """A log axis of less than two decades with 1, 2 and 5 only, where the nine digits would overlap."""
-    spec["dtick"] = "D2"
-    return spec
-
-
 def fig_step(step: Step) -> go.Figure:
     """The function with its step, and the gradient with its linear model and the admissible band."""
     good = "inside" if step.gamma <= step.largest * (1 + 1e-9) else "beyond"
@@ -222,7 +216,7 @@ def fig_chain(runs: Runs) -> go.Figure:
 def fig_digits(runs: Runs) -> go.Figure:
     """f of softmax regression on digits."""
     fig = figure(
-        "Softmax regression on digits, 650 variables", axis("iteration k", log=True), _sparse(axis("f", log=True)),
+        "Softmax regression on digits, 650 variables", axis("iteration k", log=True), axis("f", log=True),
         takeaway=f"Exact {float(runs.last(EXACT)):.4f}, weighted Gauss–Newton {float(runs.last(WEIGHTED)):.4f}, Fisher "
                  f"{float(runs.last(FISHER)):.4f}; gradient descent {float(runs.last(GRADIENT)):.4f}, after "
                  f"{int(runs[GRADIENT].iterations[0])} iterations that are much cheaper.",
@@ -238,7 +232,7 @@ def fig_path(walk: Walk) -> go.Figure:
     fig = panels(
         f"Rosenbrock's residual to the power {walk.p}, {LABELS[walk.kind]}", ["path", "f", "radius γ"],
         [axis("x₁", range=(-3, 3)), axis("iteration k"), axis("iteration k")],
-        [axis("x₂", range=(-3, 6)), _gap(""), _sparse(axis("", log=True))],
+        [axis("x₂", range=(-3, 6)), _gap(""), axis("", log=True)],
         takeaway=f"{K} iterations, {int(result.total_trials)} trials, f = {float(result.values[-1]):.2g}; the gray "
                  "curves are level sets, the same for every p.",
     )
