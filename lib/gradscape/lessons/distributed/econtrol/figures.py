@@ -117,7 +117,7 @@ def fig_gains(settings: ec.Settings) -> Figure:
     fig = panels(
         "The gain: from EF21's level down to SGD's, then over the edge",
         ["last third, mean over seeds", f"means over {WINDOW} rounds, first seed"], [RATIO, axis("round")],
-        [axis("‖x − x*‖²", log=True), axis("‖x − x*‖²", log=True)],
+        [axis("‖x − x*‖²", log=True, range=(0.75 * float(sgd), 1.7 * float(mean[0]))), axis("‖x − x*‖²", log=True)],
         takeaway=f"η = 0 is EF21 ({float(mean[0]):.2g}); at η = δ EControl has {float(mean[4]):.2g}, SGD "
         f"{float(sgd):.2g}. At 3δ {gone} of {len(errors)} runs diverge.", height=430,
     )

@@ -86,8 +86,8 @@ def fig_weights(found: Weighing) -> Figure:
         f"{len(found.L_i)} clients and the mean that counts", ["clients by Lᵢ", "weights wᵢ ∝ Lᵢ^q"],
         [axis("Lᵢ, from"), axis("exponent q")], [axis("clients"), axis("L_w")],
         takeaway=f"L_QM = {qm:.3g} is {qm / am:.3g} times L_AM = {am:.3g}. At q = {found.q:.2g}, L_w = {found.at_q:.3g}"
-        f": the safe step is {found.gamma_q / found.gamma_qm:.3g} times γ_QM (at q = 1: "
-        f"{found.gamma_am / found.gamma_qm:.3g}).",
+        f": the safe step is {found.gamma_q / found.gamma_qm:.3g} times γ_QM"
+        + ("." if found.q == 1 else f" (at q = 1: {found.gamma_am / found.gamma_qm:.3g})."),
     )
     fig.update_layout(xaxis_type="category")
     add_bars(fig, edges, counts, "clients", 0, showlegend=False)
@@ -105,7 +105,9 @@ def _octaves(L_i: Tensor) -> tuple[list[str], np.ndarray]:
     width = max(1, math.ceil((high - low) / 16))
     edges = np.arange(low, max(high, low + 1) + width, width)
     counts, _ = np.histogram(np.clip(logs, edges[0], edges[-1]), edges)
-    return [f"{2.0**edge:.3g}" for edge in edges[:-1]], counts
+    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    words = [f"{2.0**edge:g}" if -3 <= edge <= 9 else "2" + str(edge).translate(raised) for edge in edges[:-1]]
+    return words, counts
 
 
 def fig_clones(L_i: Tensor, found: Clones) -> Figure:
@@ -118,7 +120,7 @@ def fig_clones(L_i: Tensor, found: Clones) -> Figure:
         "Cloning lowers the quadratic mean",
         [f"{len(L_i)} clients, {total} clones", f"{len(ratios)} random vectors"],
         [axis("client (clone)"), axis("L_QM / L_AM before", log=True)],
-        [axis("smoothness constant"), axis("quadratic mean of clones / L_AM")],
+        [axis("smoothness constant"), axis("L_QM of clones / L_AM")],
         takeaway=f"At left the quadratic mean falls from {float(mean_smoothness(L_i)[1]):.4g} to "
         f"{float(cloned_quadratic_mean(L_i)):.4g}. At right it is never above {float(ratios.max()):.4f} L_AM "
         f"(√2 = 1.4142), with at most {float(found.counts_ratio.max()):.3f} n clones.",

@@ -71,7 +71,7 @@ def fig_twins(found: Twins) -> Figure:
     every = slice(None, None, 4)
     top, natural = (values.amax(0).clamp(min=EXACT) for values in (found.top, found.natural))
     add_line(fig, found.rounds[every], top[every], "Top-1", 0)
-    add_line(fig, found.rounds[resolved][every], natural[resolved][every], "powers of two", 1)
+    add_line(fig, found.rounds[resolved][every], natural[resolved][every], "powers of two, above rounding", 1)
     mark_y(fig, 1e-10, "criterion 1e-10")
     return fig
 
