@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradscape.credit.rectified_ste.estimators import estimator
+from gradscape.credit.rectified_ste.estimators import estimator, o_schedule
+from gradscape.credit.rectified_ste.indicators import gradient_instability
 from gradscape.credit.rectified_ste.settings import Settings
 from gradscape.credit.rectified_ste.stack import Arm
 from gradscape.credit.rectified_ste.training import BinaryMLPEnsemble, History, Progress
@@ -165,7 +166,7 @@ def gap_of(z: Tensor, o: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Alone:
-    """One arm trained at the settings, and what it is."""
+    """One arm trained, and as arm 1 the identity (o = 1) at the same rate and for as long."""
 
     dataset: str
     history: History
@@ -175,9 +176,10 @@ class Alone:
 def alone(
     dataset: str, arm: Arm, epochs: int, rows: int, seed: int, *, seeds: int = 2, progress: Progress = None
 ) -> Alone:
-    """Train one arm on one data set."""
+    """Train one arm on one data set, and the identity beside it."""
     data = images(dataset, rows, seed)
-    return Alone(dataset, train_arms(data, [arm], seeds=seeds, epochs=epochs, seed=seed, progress=progress))
+    arms = [arm, Arm(o_end=1.0, lr=arm.lr)]
+    return Alone(dataset, train_arms(data, arms, seeds=seeds, epochs=epochs, seed=seed, progress=progress))
 
 
 def arm_of(settings: Settings) -> Arm:
@@ -198,9 +200,6 @@ class Gradients:
 @cached
 def gradients(arm: Arm, epoch: int, epochs: int, seed: int, *, progress: Progress = None) -> Gradients:
     """Train one network on the digits up to the end of ``epoch`` of ``epochs`` and keep what its last batch said."""
-    from gradscape.credit.rectified_ste.estimators import o_schedule
-    from gradscape.credit.rectified_ste.indicators import gradient_instability
-
     data = images("digits", 1, seed)
     ensemble = BinaryMLPEnsemble(data.x.shape[1], WIDTH, data.depth, 10, [arm], 1, seed=seed)
     kept: list[Tensor] = []
