@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gradscape.datasets import fashion
 from gradscape.lesson import Point, cached, protocol, seeds_of
-from gradscape.robustness.bidirectional.networks import BidirectionalMLP
+from gradscape.robustness.bidirectional.networks import BidirectionalMLP, class_prototypes
 from gradscape.robustness.bidirectional.report import (
     ATTACKS,
     RobustnessReport,
@@ -215,6 +215,56 @@ def curves(settings: Settings, attack: str = "fgsm_true", seeds: int = 1, images
     under = torch.stack([mean(attacked(net, X, y, eps, attack)) for eps in RADII], 1)
     noisy = torch.stack([mean(static(X, a, settings.seed)) for a in AMPLITUDES], 1)
     return Curves(made.name, attack, made.variants, RADII, under, AMPLITUDES, noisy)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Accuracy after an attack among images read right before it, and among those read wrong, means over seeds, (V,).
+
+    ``share`` is that of images read right before: the accuracy after is share * right + (1 - share) * wrong.
+    """
+
+    variants: tuple[str, ...]
+    share: Tensor
+    right: dict[str, Tensor]
+    wrong: dict[str, Tensor]
+
+
+@protocol
+def split(settings: Settings, *, progress: Progress | None = None) -> Split:
+    """What FGSM with predicted and with true labels does to images that were read right and wrong."""
+    made, (X, y) = study(settings, "one"), test_images(settings)
+
+    def by_variant(values: Tensor) -> Tensor:
+        return values.reshape(len(made.variants), made.seeds, -1).double().sum((1, 2))
+
+    before = right(made.net, X, y)
+    among: dict[str, dict[str, Tensor]] = {"right": {}, "wrong": {}}
+    for attack in ("fgsm_pred", "fgsm_true"):
+        after = right(made.net, attacked(made.net, X, y, EPS, attack), y)
+        among["right"][attack] = by_variant(after & before) / by_variant(before)
+        among["wrong"][attack] = by_variant(after & ~before) / by_variant(~before)
+    return Split(made.variants, by_variant(before) / (made.seeds * len(y)), among["right"], among["wrong"])
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """Mean image of each class and what networks draw for it, (K, D) each."""
+
+    means: Tensor
+    plain: Tensor  # no hidden layer, both directions trained
+    hidden: Tensor  # one hidden layer, both directions trained
+    untrained: Tensor  # one hidden layer, classifier only: its transposed weights draw all the same
+
+
+@protocol
+def drawings(settings: Settings, *, progress: Progress | None = None) -> Drawings:
+    """Class prototypes of the first networks beside the class means (closed form for no hidden layer)."""
+    made, (X, y) = study(settings, "one"), training_images(settings)
+    plain, _ = trained(settings, "none", ("bl",), seeds_of(settings, 1))
+    means = torch.stack([X[y == k].mean(0) for k in range(NETS["none"][-1])])
+    return Drawings(means, class_prototypes(plain)[0], class_prototypes(made.take("bl"))[0],
+                    class_prototypes(made.take("bp"))[0])
 
 
 @dataclass(frozen=True)
