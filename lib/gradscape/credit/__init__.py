@@ -6,8 +6,12 @@ import lazy_loader
 # Nothing below is imported before it is asked for: module -> the public names it defines.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    ["rectified_ste"],
+    ["noprop", "rectified_ste"],
     {
+        "noprop": [
+            "BackpropChain", "class_medoids", "ConvDenoisingBlock", "ct_loss", "DenoisingBlocks", "dt_loss", "fm_loss",
+            "kl_to_prior", "LearnedSchedule", "NoPropCT", "NoPropDT", "NoPropFM", "saved_activation_bytes", "TimeBlock",
+        ],
         "rectified_ste": [
             "BinaryConv2d", "BinaryLinear", "BinaryMLPEnsemble", "binarize", "estimating_error", "estimator",
             "estimator_grad", "gradient_instability", "o_schedule", "resnet20_1w1a", "reste_sign", "set_o",

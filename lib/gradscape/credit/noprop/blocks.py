@@ -98,9 +98,9 @@ class DenoisingBlocks(nn.Module):
         ``ValueError`` for shapes that do not fit.
         """
         check_inputs("x", x)
-        check_width("x", x, self.x_dim)
         check_width("z", z, self.embed_dim)
-        count = len(range(*(blocks or slice(None)).indices(self.T)))
+        part = self.members(blocks)
+        count = (part.stop - part.start) // self.seeds
         wanted = ((self.seeds,) if self.seeds > 1 or z.dim() == 4 else ()) + (count, len(x))
         if tuple(z.shape[:-1]) != wanted:
             raise ValueError(f"z has shape {tuple(z.shape)}: must be {(*wanted, self.embed_dim)}")
@@ -118,6 +118,7 @@ class DenoisingBlocks(nn.Module):
 
     def image(self, x: Tensor, blocks: slice | None = None, *, generators: Streams | None = None) -> Tensor:
         """The image path (M', B, W): all that a block needs of x, whatever z is."""
+        check_width("x", x, self.x_dim)
         part = self.members(blocks)
         a = torch.relu(self.image1_bn(self.image1(x.expand(part.stop - part.start, *x.shape), part), part))
         if self.training and self.dropout > 0:

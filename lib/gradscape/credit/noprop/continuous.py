@@ -43,17 +43,14 @@ class _OneBlock(LabelDenoiser):
         raise NotImplementedError
 
     def _epoch(self, X: Tensor, y: Tensor) -> Mapping[str, Any]:
-        # torch's dropout knows no generators: it is given this model's own stream, and torch's is put back
         sums, count = torch.zeros(3), 0
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**62, (), generator=self.stream)))
-            for xb, yb in self._batches(X, y):
-                self.optimizer.zero_grad()
-                terms = self._loss(xb, yb)
-                terms.total.backward()
-                self.optimizer.step()
-                sums += torch.stack([terms.denoise, terms.ce, terms.kl]).detach().float()
-                count += 1
+        for xb, yb in self._batches(X, y):
+            self.optimizer.zero_grad()
+            terms = self._loss(xb, yb)
+            terms.total.backward()
+            self.optimizer.step()
+            sums += torch.stack([terms.denoise, terms.ce, terms.kl]).detach().float()
+            count += 1
         return dict(zip(("denoise", "ce", "kl"), (sums / count).tolist(), strict=True))
 
     def _training(self, on: bool) -> None:

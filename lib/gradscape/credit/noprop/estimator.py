@@ -54,6 +54,13 @@ class LabelDenoiser(ABC):
         check_pair(X, y, self.n_classes)
         if len(X) < 2:
             raise ValueError("X has 1 row: batch normalization needs at least two")
+        # torch draws first weights and some dropouts from its own generator: this model's stream while it trains
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self._fit(X, y, epochs, callback)
+        return self
+
+    def _fit(self, X: Tensor, y: Tensor, epochs: int, callback: Callback | None) -> None:
         draw = generator(self.seed, START)
         self.embed = initial_embedding(
             self.embedding, self.n_classes, X=X, y=y, dim=self.embed_dim, generator=draw
@@ -69,7 +76,6 @@ class LabelDenoiser(ABC):
             self._training(False)
             if callback is not None:
                 callback(epoch, self)
-        return self
 
     def _batches(self, X: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches in order; a last one of a single row joins the one before (it has no variance to normalize by)."""
