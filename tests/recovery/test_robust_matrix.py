@@ -181,6 +181,24 @@ def test_small_starts_recover_with_more_columns_than_needed_and_least_squares_do
     assert float(squares.error.amin()) > 0.1
 
 
+def test_parts_of_a_factor_add_up_and_a_diverging_run_keeps_nan():
+    U = factor(SMALL, 4)
+    trace = rm.subgm(SMALL, U, steps=1, eta0=1e-9, rho=0.5)
+    S, E = SMALL.V.T @ U, U - SMALL.V @ (SMALL.V.T @ U)
+    P = torch.linalg.pinv(S) @ S
+    assert float(trace.spurious[0]) == pytest.approx(float((E @ (torch.eye(4).double() - P)).norm()), rel=1e-9)
+    assert float(trace.signal_min[0]) == pytest.approx(float(torch.linalg.svdvals(S)[-1]), rel=1e-9)
+    assert float(trace.residual_norm[0]) == pytest.approx(float(torch.linalg.svdvals(E)[0]), rel=1e-9)
+    exact = rm.subgm(SMALL, factor(SMALL, 2), steps=1, eta0=1e-9, rho=0.5)
+    assert float(exact.spurious[0]) < 1e-14
+    lost = rm.gradient_descent_l2(SMALL, 10 * U, 40, 10.0)
+    assert not bool(lost.error[-1].isfinite())
+    assert bool(lost.spurious[-1].isnan())
+    light = rm.gradient_descent_l2(SMALL, U, 3, 1e-3, spectra=False)
+    assert torch.equal(light.error, rm.gradient_descent_l2(SMALL, U, 3, 1e-3).error)
+    assert bool(light.signal_min.isnan().all())
+
+
 def test_least_squares_takes_the_step_of_its_gradient():
     U = factor(SMALL, 2)
     leaf = U.clone().requires_grad_()

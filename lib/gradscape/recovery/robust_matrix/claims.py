@@ -172,8 +172,8 @@ def measure_c8(settings: Settings) -> Measured:
 
 def measure_c9(settings: Settings) -> Measured:
     """The theorems' constants."""
-    return Measured.not_tested("the constants of the theorems are not at hand; at κ = 3 the recorded table shows that "
-                               "the schedule must be longer")
+    return Measured.not_tested("the constants of the theorems are not at hand; the recorded table of condition numbers "
+                               "shows what κ = 3 asks of a schedule")
 
 
 def measure_r1(settings: Settings) -> Measured:

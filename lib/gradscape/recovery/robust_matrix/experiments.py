@@ -138,7 +138,8 @@ def hard_outliers(settings: Settings, *, progress: Progress | None = None) -> Ha
     U0 = starts(problem, (R, D), BASELINE_ALPHAS)
     rates = torch.tensor(BASELINE_RATES, dtype=torch.float64)
     stack = U0[:, None].expand(-1, len(rates), *U0.shape[1:]).clone()
-    least = gradient_descent_l2(problem, stack, size.baseline_steps, rates[:, None, None].expand(stack.shape[1:4]))
+    rates = rates[:, None, None].expand(stack.shape[1:4])
+    least = gradient_descent_l2(problem, stack, size.baseline_steps, rates, spectra=False)
     return HardOutliers(kept[0], kept[1], least)
 
 
@@ -237,7 +238,7 @@ def few_measurements(
 
 @dataclass(frozen=True)
 class ImageRun:
-    """Recovery of a covariance of image patches: runs (1, ranks, 1), its eigenvalues and its condition number."""
+    """Recovery of a covariance of image patches: runs (ranks, 1), its eigenvalues and its condition number."""
 
     ranks: tuple[int, ...]
     eigenvalues: Tensor
@@ -304,7 +305,7 @@ class OwnRun:
 
 
 def problem_at(
-    settings: Settings, seeds: int, ranks: tuple[int, ...] = (), *, progress: Progress | None = None,
+    settings: Settings, seeds: int = 1, ranks: tuple[int, ...] = (), *, progress: Progress | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> OwnRun:
     """``seeds`` problems at the settings' own values; ``ranks`` are the settings' own one if left out."""
@@ -323,7 +324,7 @@ own_run = cached(problem_at)
 
 def point(settings: Settings) -> Point:
     """Error, loss, signal and residual at the end of one run at the settings' values."""
-    run = own_run(settings, 1)
+    run = own_run(settings)
     last = {name: float(getattr(run.trace, name).flatten()[-1]) for name in (
-        "error", "loss", "signal_min", "residual_norm")}
+        "error", "loss", "signal_min", "residual_norm", "spurious")}
     return Point({**last, "loss_at_truth": float(run.truth_loss[0]), "steps": float(run.trace.steps[-1])})

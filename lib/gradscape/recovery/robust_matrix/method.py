@@ -24,7 +24,8 @@ class Trace:
     """What a run went through at ``steps`` (K,): all (*runs, K), where runs are the leading axes of the start.
 
     ``error`` = ‖UUᵀ - X‖_F/‖X‖_F; ``loss``; ``signal_min`` the r-th singular value of VᵀU; ``residual_norm`` the
-    largest of (I - VVᵀ)U. ``U`` (*runs, d, rank) is the last iterate.
+    largest of the rest E = (I - VVᵀ)U. ``spurious`` = ‖E(I - P)‖_F, P on the rows of VᵀU: what is in the rest and in no
+    column of the signal, so that it is 0 with the exact rank. ``U`` (*runs, d, rank) is the last iterate.
     """
 
     steps: Tensor
@@ -32,6 +33,7 @@ class Trace:
     loss: Tensor
     signal_min: Tensor
     residual_norm: Tensor
+    spurious: Tensor
     U: Tensor
 
     @property
@@ -73,15 +75,22 @@ class _View:
         """(1/m) sum_i w_i sym(A_i), (B, S, d, d), of weights (B, S, m)."""
         return unfold(weights @ self.A / self.m, self.d)
 
-    def read(self, U: Tensor, residual: Tensor) -> tuple[Tensor, ...]:
-        """Error, loss, least singular value of the signal, norm of the rest: each (B, S)."""
+    def read(self, U: Tensor, residual: Tensor, spectra: bool) -> tuple[Tensor, ...]:
+        """Error, loss, least singular value of the signal, norm of the rest and of what is spurious in it: (B, S)."""
         X, V = self.X[:, None], self.V[:, None]
-        signal = V.mT @ U
         error = (U @ U.mT - X).flatten(-2).norm(dim=-1) / X.flatten(-2).norm(dim=-1)
+        if not spectra:
+            return error, residual.abs().mean(-1), *3 * (torch.full_like(error, math.nan),)
+        fine = error.isfinite()
+        U = U.where(fine[..., None, None], torch.zeros_like(U))  # LAPACK refuses what a diverging run leaves
+        signal = V.mT @ U
         rest = U - V @ signal
+        rows = torch.linalg.qr(signal.mT).Q
+        spurious = (rest - rest @ rows @ rows.mT).flatten(-2).norm(dim=-1)
         least = torch.linalg.eigvalsh(signal @ signal.mT)[..., 0].clamp(min=0).sqrt()
         largest = torch.linalg.eigvalsh(rest.mT @ rest if rest.shape[-1] < self.d else rest @ rest.mT)[..., -1]
-        return error, residual.abs().mean(-1), least, largest.clamp(min=0).sqrt()
+        spectrum = (least, largest.clamp(min=0).sqrt(), spurious)
+        return error, residual.abs().mean(-1), *(x.where(fine, torch.nan) for x in spectrum)
 
 
 def residual(problem: RobustProblem, U: Tensor) -> Tensor:
@@ -206,11 +215,12 @@ def _distance(view: _View, rule: str) -> Callable[[Tensor, Tensor], Tensor | flo
 
 def gradient_descent_l2(
     problem: RobustProblem, U0: Tensor, steps: int, lr: float | Tensor, *, record_every: int = 1,
-    progress: Progress | None = None,
+    spectra: bool = True, progress: Progress | None = None,
 ) -> Trace:
     """Gradient descent on (1/2m) sum_i residual_i²: the baseline that outliers mislead. ``lr`` may be one per run.
 
-    ``Trace.loss`` is the ℓ₁ loss here too. A run that diverges keeps infinite or NaN errors.
+    ``Trace.loss`` is the ℓ₁ loss here too. A run that diverges keeps infinite or NaN errors. ``spectra=False`` leaves
+    signal, rest and spurious part out (NaN), which take longer than a step.
     """
     view = _View(problem, _checked(problem, U0))
     rates = torch.as_tensor(lr, dtype=view.U.dtype)
@@ -221,18 +231,18 @@ def gradient_descent_l2(
     def update(U: Tensor, residual: Tensor, t: int) -> Tensor:
         return U - 2 * rates * (view.adjoint(residual) @ U)
 
-    return _run(view, update, validate.at_least("steps", steps, 1), record_every, progress)
+    return _run(view, update, validate.at_least("steps", steps, 1), record_every, progress, spectra=spectra)
 
 
 def _run(
     view: _View, update: Callable[[Tensor, Tensor, int], Tensor], steps: int, every: int, progress: Progress | None,
-    stop: Callable[[], bool] | None = None,
+    stop: Callable[[], bool] | None = None, spectra: bool = True,
 ) -> Trace:
     U, rows, at = view.U, [], []
     for t in range(steps + 1):
         residual = view.residual(U)
         if t % every == 0 or t == steps:
-            rows.append(view.read(U, residual))
+            rows.append(view.read(U, residual, spectra))
             at.append(t)
             if progress is not None:
                 progress(t, steps)
@@ -240,5 +250,5 @@ def _run(
                 break
         if t < steps:
             U = update(U, residual, t)
-    error, loss, least, rest = (view.back(torch.stack(column, -1)) for column in zip(*rows, strict=True))
-    return Trace(torch.tensor(at), error, loss, least, rest, view.back(U))
+    error, loss, least, rest, spurious = (view.back(torch.stack(column, -1)) for column in zip(*rows, strict=True))
+    return Trace(torch.tensor(at), error, loss, least, rest, spurious, view.back(U))
