@@ -21,9 +21,13 @@ COINCIDENT = 1e-12
 
 
 def correlation(a: Values, b: Values, c: Values) -> Tensor:
-    """c / sqrt(a b), clipped to [-1, 1]. ``ValueError`` unless all are finite, a, b > 0 and c² <= a b."""
+    """c / sqrt(a b), exactly ±1 where it is so up to rounding (the arcsine would turn 1e-16 below 1 into 1e-8).
+
+    ``ValueError`` unless all are finite, a, b > 0 and c² <= a b.
+    """
     a, b, c = _checked(a, b, c)
-    return (c / (a * b).sqrt()).clamp(-1, 1)
+    rho = c / (a * b).sqrt()
+    return torch.where(rho.abs() > 1 - COINCIDENT, rho.sign(), rho)
 
 
 def erf_product(a: Values, b: Values, c: Values, m: float, k: float | None = None) -> Tensor:
