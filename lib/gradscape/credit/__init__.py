@@ -6,11 +6,15 @@ import lazy_loader
 # Nothing below is imported before it is asked for: module -> the public names it defines.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    ["noprop", "rectified_ste", "surrogate_ntk"],
+    ["noprop", "recoding", "rectified_ste", "surrogate_ntk"],
     {
         "noprop": [
             "BackpropChain", "class_medoids", "ConvDenoisingBlock", "ct_loss", "DenoisingBlocks", "dt_loss", "fm_loss",
             "kl_to_prior", "LearnedSchedule", "NoPropCT", "NoPropDT", "NoPropFM", "saved_activation_bytes", "TimeBlock",
+        ],
+        "recoding": [
+            "AnchoredEnsembleDecoder", "error_signal", "error_signal_grad", "exact_surprisal", "garden_path_corpus",
+            "LSTMLanguageModel", "Recoder", "RecodingTrace", "StepSize", "stimulus_pairs", "Vocabulary",
         ],
         "rectified_ste": [
             "BinaryConv2d", "BinaryLinear", "BinaryMLPEnsemble", "binarize", "estimating_error", "estimator",
