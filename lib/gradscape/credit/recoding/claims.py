@@ -166,7 +166,7 @@ def measure_r8(settings: Settings) -> Measured:
 
 
 def measure_r9(settings: Settings) -> Measured:
-    """Mean test perplexity over that of the plain LSTM, each way at its best of three learning rates."""
+    """Mean test perplexity over that of the plain LSTM, each way at its best of four learning rates."""
     if not settings.size.trained:
         return Measured.not_tested("thirty trainings and more belong to the profile full")
     result = training.trained_ways(settings)

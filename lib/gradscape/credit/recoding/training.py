@@ -16,7 +16,7 @@ from gradscape.credit.recoding.signals import AnchoredEnsembleDecoder
 from gradscape.datasets import text
 from gradscape.lesson import protocol, replicate_seed, seeds_of
 
-RATES = (2.5e-3, 5e-3, 1e-2)  # learning rates tried for every way of training on the grammar
+RATES = (5e-3, 1e-2, 2e-2, 4e-2)  # learning rates tried for every way of training on the grammar
 VALIDATION = 3000  # replicates from here on draw validation sentences
 PIECE = 40  # tokens to which verses are cut
 PROSE_RATES = (1e-2, 2e-2, 4e-2)  # learning rates tried for every way of training on prose
