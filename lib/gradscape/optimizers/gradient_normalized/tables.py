@@ -114,33 +114,37 @@ class _Reached(Exception):
     pass
 
 
+def minimize_by_scipy(
+    problem: Objective, x0: torch.Tensor, method: str, minimum: float, tol: float
+) -> tuple[int, float]:
+    """Iterations and gap of a scipy minimizer that is stopped as soon as f - f* < tol."""
+    steps, best = 0, float(problem.value(x0))
+
+    def callback(x: np.ndarray) -> None:
+        nonlocal steps, best
+        steps, best = steps + 1, float(problem.value(torch.from_numpy(x.copy())))
+        if best - minimum < tol:
+            raise _Reached
+
+    def both(x: np.ndarray) -> tuple[float, np.ndarray]:
+        f, g = problem.value_and_gradient(torch.from_numpy(x.copy()))
+        return float(f), g.numpy()
+
+    def hess(x: np.ndarray) -> np.ndarray:
+        return problem.hessian(torch.from_numpy(x.copy())).numpy()
+
+    options = {"maxiter": 2000} | ({"ftol": 0.0, "maxfun": 10_000} if method == "L-BFGS-B" else {})
+    with contextlib.suppress(_Reached):
+        scipy.optimize.minimize(
+            both, x0.numpy(), jac=True, hess=None if method == "L-BFGS-B" else hess, method=method,
+            callback=callback, tol=1e-14, options=options,
+        )
+    return steps, best - minimum
+
+
 def _peer(problem: Objective, x0: torch.Tensor, method: str, minimum: float, tol: float) -> tuple[float, int, float]:
-    """CPU seconds, iterations and gap of a scipy minimizer that is stopped as soon as f - f* < tol."""
-    def run() -> tuple[int, float]:
-        steps, best = 0, float(problem.value(x0))
-
-        def callback(x: np.ndarray) -> None:
-            nonlocal steps, best
-            steps, best = steps + 1, float(problem.value(torch.from_numpy(x.copy())))
-            if best - minimum < tol:
-                raise _Reached
-
-        def both(x: np.ndarray) -> tuple[float, np.ndarray]:
-            f, g = problem.value_and_gradient(torch.from_numpy(x.copy()))
-            return float(f), g.numpy()
-
-        def hess(x: np.ndarray) -> np.ndarray:
-            return problem.hessian(torch.from_numpy(x.copy())).numpy()
-
-        options = {"maxiter": 2000} | ({"ftol": 0.0, "maxfun": 10_000} if method == "L-BFGS-B" else {})
-        with contextlib.suppress(_Reached):
-            scipy.optimize.minimize(
-                both, x0.numpy(), jac=True, hess=None if method == "L-BFGS-B" else hess, method=method,
-                callback=callback, tol=1e-14, options=options,
-            )
-        return steps, best - minimum
-
-    spent, (steps, gap) = timed(run)
+    """CPU seconds, iterations and gap of :func:`minimize_by_scipy`."""
+    spent, (steps, gap) = timed(lambda: minimize_by_scipy(problem, x0, method, minimum, tol))
     return spent, steps, gap
 
 
