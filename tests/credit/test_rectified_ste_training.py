@@ -161,6 +161,15 @@ def test_stack_mates_do_not_matter():
     assert together.arms == ARMS
 
 
+def test_a_network_that_diverges_is_nan_and_harms_no_other():
+    x, y = rows()
+    arms = [rs.Arm(lr=1e30), rs.Arm(lr=0.1)]
+    both = rs.BinaryMLPEnsemble(6, WIDTH, 2, 4, arms, 1, dtype=torch.float64).fit(x, y, 3, batch=16)
+    alone = rs.BinaryMLPEnsemble(6, WIDTH, 2, 4, arms[1:], 1, dtype=torch.float64).fit(x, y, 3, batch=16)
+    assert not np.isfinite(both.e[0]).all()
+    np.testing.assert_allclose(both.e[1], alone.e[0])
+
+
 def test_arms_of_one_seed_start_alike_and_stops_are_prefixes():
     x, y = rows()
     nets = rs.BinaryMLPEnsemble(6, 8, 2, 4, [1.0, 30.0], 2, seed=5, dtype=torch.float64)

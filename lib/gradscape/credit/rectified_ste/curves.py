@@ -8,13 +8,20 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, ndtr
+from torch import Tensor
 
 from gradscape import validate
 from gradscape.credit.rectified_ste.estimators import estimator, estimator_grad, tau_schedule
 from gradscape.credit.rectified_ste.settings import Settings
 
 Array = NDArray[np.float64]
-O_GRID = np.geomspace(1.0, 30.0, 60)
+O_GRID = np.geomspace(1.0, 30.0, 40)
+
+
+def z_grid(*jumps: float, limit: float = 2.0) -> Tensor:
+    """Few values from -``limit`` to ``limit`` that show a slope's jumps at these sizes; float64, rising."""
+    fine = [side * (size + shift) for size in jumps if size < limit for side in (-1, 1) for shift in (0.0, 1e-6)]
+    return torch.tensor(sorted({*np.linspace(-limit, limit, 81).tolist(), *fine}), dtype=torch.float64)
 
 
 def normal_error(o: ArrayLike, sigma: float) -> Array:
@@ -71,7 +78,7 @@ def curves(settings: Settings) -> Curves:
 
     EDE is shown in the middle of its schedule. ``ValueError`` when m is not below t.
     """
-    z = torch.linspace(-2, 2, 401, dtype=torch.float64)
+    z = z_grid(settings.m, settings.t, 1.0)
     o, t, m = settings.o_end, settings.t, settings.m
     kind = "ste" if settings.kind == "reste" else settings.kind
     other = {"tau": tau_schedule(1, 2)} if kind == "ede" else {}

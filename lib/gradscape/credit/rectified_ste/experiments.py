@@ -25,7 +25,7 @@ OTHERS = (Arm("ste"), Arm("ede"), Arm("bireal"))
 RIVALS = (
     Arm("ste"), Arm(o_end=1.0), Arm(o_end=3.0), Arm("ede"), Arm("bireal"), Arm(o_end=3.0, binary_activations=False),
 )
-RATES = (0.1, 0.3, 1.0, 3.0)
+RATES = (0.03, 0.1, 0.3, 1.0)
 WIDTH, DEPTH = 64, {"fashion": 3, "digits": 2}
 TOGETHER = 18  # members of one stack: more do not fit into the processor's cache and cost more each
 SPLIT, VALIDATION, POINTS = 20_000, 20_001, 20_002  # replicates for draws that are not networks' starts
@@ -87,11 +87,10 @@ def joined(parts: Sequence[History]) -> History:
 
 @protocol
 def sweep(settings: Settings, dataset: str, *, progress: Progress = None) -> History:
-    """Model A at rate 0.1: ReSTE for several o_end; on the digits, and in full, the other estimators too."""
+    """Model A at rate 0.1: ReSTE for several o_end, in full also the other estimators."""
     size = settings.size
-    arms = [Arm(o_end=o) for o in O_CLAIMED]
-    if dataset == "digits" or size.more_arms:
-        arms = [*(Arm(o_end=o) for o in O_ALL), *OTHERS]
+    arms = [Arm(o_end=o) for o in (O_ALL if dataset == "digits" or size.more_arms else O_CLAIMED)]
+    arms += OTHERS if size.more_arms else ()
     seeds, epochs = (size.digit_seeds, size.digit_epochs) if dataset == "digits" else (size.seeds, size.epochs)
     return train_arms(
         images(dataset, size.rows, settings.seed), arms, seeds=seeds, epochs=epochs, seed=settings.seed,

@@ -17,7 +17,7 @@ class Sizes:
     rows: int = 10_000  # training images of Fashion-MNIST
     epochs: int = 12  # passes on Fashion-MNIST
     seeds: int = 6  # starts of every arm there
-    more_arms: bool = False  # also o_end 2 and 5, STE, EDE and Bi-Real on Fashion-MNIST
+    more_arms: bool = False  # sweeps with STE, EDE and Bi-Real too, and o_end 2 and 5 on Fashion-MNIST
     digit_epochs: int = 40  # passes on the digits
     digit_seeds: int = 4  # starts of every arm there
     tune_seeds: int = 2  # starts of every rate in the choice of rates

@@ -19,11 +19,11 @@ from gradscape.credit.rectified_ste.estimators import (
     M_PAPER,
     SCHEDULES,
     T_PAPER,
+    estimator,
     estimator_grad,
     o_schedule,
     tau_schedule,
 )
-from gradscape.credit.rectified_ste.indicators import estimating_error
 from gradscape.ensemble import StackedMLP
 
 BN_EPS, BN_MOMENTUM = 1e-5, 0.1  # torch's own
@@ -266,7 +266,10 @@ class BinaryStack(StackedMLP):
         return right / len(x)
 
     def errors(self) -> Tensor:
-        """e of every binary layer (M, depth): each member's estimator at the *end* of its schedule (official code)."""
+        """e of every binary layer (M, depth): each member's estimator at the *end* of its schedule (official code).
+
+        As `estimating_error`, but NaN for a member that diverged.
+        """
         found = []
         for group in self.groups:
             arms = self.arms[group.where]
@@ -279,7 +282,9 @@ class BinaryStack(StackedMLP):
                 end = {"tau": torch.tensor(tau_schedule(1, 1), dtype=dtype)}
             elif group.kind == "ste":
                 end = {"clip": group.values["clip"]}
-            found.append(estimating_error(weights, kind=group.kind, members=True, **end))
+            params: dict[str, Any] = end
+            gaps = [weight.sign() - estimator(weight, group.kind, **params) for weight in weights]
+            found.append(torch.stack([torch.linalg.vector_norm(gap.flatten(1), dim=1) for gap in gaps], -1))
         return torch.cat(found)
 
     def shares(self) -> tuple[Tensor, Tensor]:

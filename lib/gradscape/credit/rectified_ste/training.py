@@ -31,7 +31,7 @@ class History:
     ``acc`` on test rows; ``loss`` the mean over the epoch's batches; ``e`` the total estimating error; ``s`` the total
     gradient instability, mean over the epoch's steps, ``s_last`` that of its last batch (as the paper logs it);
     ``inside``, ``beyond`` (arms, seeds) shares of weights with |w| <= m and > t at the end; ``weights``
-    (arms, seeds, depth, width, width) the latent binary weights at the end.
+    (arms, seeds, depth, width, width) the latent binary weights at the end. A network that diverged has NaN.
     """
 
     arms: tuple[Arm, ...]

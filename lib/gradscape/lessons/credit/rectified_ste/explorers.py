@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gradscape.credit.rectified_ste.curves import Curves, curves
 from gradscape.credit.rectified_ste.experiments import Alone, Gradients, alone, arm_of, gradients
 from gradscape.credit.rectified_ste.settings import DATASETS, Settings
@@ -92,7 +94,10 @@ def explorer_network(settings: Settings) -> Explorer:
             task.check()
             task.progress(done, total)
 
-        return network(values.settings, progress=progress)
+        found = network(values.settings, progress=progress)
+        if not np.isfinite(found.history.loss).all():
+            raise ValueError(f"lr={values.lr!r}: the loss is no longer finite; a smaller rate is needed")
+        return found
 
     return explore(
         compute, redraw(fig_alone),

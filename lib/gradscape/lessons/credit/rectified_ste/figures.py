@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
-from gradscape.credit.rectified_ste.curves import Curves, normal_error
+from gradscape.credit.rectified_ste.curves import Curves, normal_error, z_grid
 from gradscape.credit.rectified_ste.estimators import estimator, estimator_grad, o_schedule
 from gradscape.credit.rectified_ste.experiments import RATES, RIVALS, Alone, Gradients, Tuned
 from gradscape.credit.rectified_ste.training import History
@@ -26,7 +26,7 @@ SETS = {"digits": "digits", "fashion": "Fashion-MNIST"}
 
 def fig_estimators() -> go.Figure:
     """Five estimators and the slopes with which they pass a gradient back."""
-    z = torch.linspace(-2, 2, 401, dtype=torch.float64)
+    z = z_grid(0.1, 1.0, 1.5)
     peak, edge = (float(estimator_grad(torch.tensor(v).double(), "reste", o=3.0)) for v in (0.05, 0.11))
     fig = panels(
         "What stands in for sign's derivative", ["the pretended function f(z)", "the slope d(z) of training"],
