@@ -23,7 +23,7 @@ from gradscape.credit.recoding.grammar import (
 )
 from gradscape.credit.recoding.model import LSTMLanguageModel, Progress, Recipe
 from gradscape.credit.recoding.recoder import Recoder, RecodingTrace, StepSize
-from gradscape.credit.recoding.settings import SHOWN, Settings
+from gradscape.credit.recoding.settings import Settings
 from gradscape.credit.recoding.signals import curvature, error_signal_grad
 from gradscape.lesson import Point, cached, protocol, replicate_seed
 
@@ -281,7 +281,7 @@ def verb_of(kind: str) -> int:
 def one_sentence(settings: Settings, *, progress: Progress | None = None) -> SentenceResult:
     """The sentence that the settings name, recoded where they say."""
     one = language(settings)
-    words = [sentence(settings.kind, np.random.default_rng([settings.seed, n])) for n in range(SHOWN)][settings.number]
+    words = sentence(settings.kind, np.random.default_rng([settings.seed, settings.number]))
     data = one.vocab.encode([words])
     places = {"every word": range(len(words)), "before the verb": range(verb_of(settings.kind)),
               "one word": range(settings.t0, settings.t0 + 1)}[settings.where]
