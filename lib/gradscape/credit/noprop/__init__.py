@@ -18,6 +18,7 @@ from gradscape.credit.noprop.losses import LossTerms, ct_loss, dt_loss, fm_loss,
 from gradscape.credit.noprop.memory import saved_activation_bytes
 from gradscape.credit.noprop.networks import BlockLoop, ConvDenoisingBlock, TimeBlock
 from gradscape.credit.noprop.settings import SIZES, Settings, Sizes
+from gradscape.credit.noprop.tables import TABLES
 from gradscape.generative.schedule import (
     Coefficients,
     check_schedule,
@@ -27,7 +28,7 @@ from gradscape.generative.schedule import (
 )
 
 __all__ = [
-    "CLAIMS", "MEASURES", "SIZES", "BackpropChain", "BlockLoop", "Coefficients", "ConvDenoisingBlock",
+    "CLAIMS", "MEASURES", "SIZES", "TABLES", "BackpropChain", "BlockLoop", "Coefficients", "ConvDenoisingBlock",
     "DenoisingBlocks", "LearnedSchedule", "LossTerms", "NoPropCT", "NoPropDT", "NoPropFM", "RadialHead", "Settings",
     "Sizes", "SoftmaxHead", "TimeBlock", "check_schedule", "class_medoids", "cosine_alpha_bar", "ct_loss", "dt_loss",
     "fm_loss", "kl_to_prior", "measure", "point", "posterior_coefficients", "sample_q", "saved_activation_bytes",
