@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gradscape import validate
-from gradscape.credit.noprop.checks import check_inputs, check_pair
+from gradscape.credit.noprop.checks import check_inputs, check_labels, check_pair
 from gradscape.credit.noprop.labels import EMBEDDINGS, HEADS, initial_embedding, make_head
 from gradscape.lesson import generator
 
@@ -49,7 +49,7 @@ class LabelDenoiser(ABC):
         """Train from new weights on X (N, …) floats and y (N,) int64; ``callback(epoch, self)`` after each epoch."""
         epochs = validate.at_least("epochs", epochs, 1)
         check_inputs("X", X)
-        validate.finite("y", y)
+        check_labels("y", y, 2**31)
         self.n_classes = max(2, int(y.max()) + 1)
         check_pair(X, y, self.n_classes)
         if len(X) < 2:
