@@ -6,12 +6,17 @@ import lazy_loader
 # Nothing below is imported before it is asked for: module -> the public names it defines.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    ["projected_guidance"],
+    ["projected_guidance", "score_estimation"],
     {
         "projected_guidance": [
             "AdaptiveProjectedGuidance", "cfg", "clip_norm", "decompose", "fit_denoiser", "frechet", "from_denoised",
             "hsv_saturation", "MLPDenoiser", "MomentumBuffer", "overshoot", "precision_recall", "project_guidance",
             "to_denoised",
+        ],
+        "score_estimation": [
+            "bias_variance", "dsm_loss", "embed", "GaussianMixture", "holdout_stopping", "KernelPath",
+            "make_regression", "mean_from_score", "ntk", "ou_coefficients", "regression_loss", "reverse_sample",
+            "rwy_stopping", "score_from_mean", "ScoreData", "ScoreMLP", "sliced_w1", "train_gd",
         ],
     },
 )

@@ -26,7 +26,6 @@ from gradscape.lesson import (
     within,
 )
 from gradscape.lesson import measure as measure_claims
-from gradscape.stats import powerlaw
 
 IDENTITIES = 10_000  # random (f, t, X) of the identity
 
@@ -140,11 +139,10 @@ def _median(values: list[float]) -> float:
 def measure_c5(settings: Settings) -> Measured:
     """Medians over seeds of the least error on each path, one slope per dimension."""
     found = ex.learning_curve(settings)
-    medians = found.best.median(2).values
-    slopes = [float(powerlaw.fit(found.sizes, row).exponents[0]) for row in medians]
+    slopes = found.slopes
     values = {"slope of ln error on ln n": slopes[0]}
     values |= {f"slope (d = {d})": slope for d, slope in zip(found.dims[1:], slopes[1:], strict=True)}
-    values |= {f"error (n = {n})": float(error) for n, error in zip(found.sizes, medians[0], strict=True)}
+    values |= {f"error (n = {n})": float(error) for n, error in zip(found.sizes, found.medians[0], strict=True)}
     return Measured(values, n=settings.size.curve_seeds)
 
 

@@ -22,6 +22,7 @@ from gradscape.diffusion.score_estimation.process import (
 from gradscape.diffusion.score_estimation.settings import Settings
 from gradscape.diffusion.score_estimation.stopping import holdout_stopping, rwy_stopping
 from gradscape.lesson import generator, protocol, replicate_seed, seeds_of
+from gradscape.stats import powerlaw
 
 Progress = Callable[[int, int], None]
 
@@ -165,6 +166,16 @@ class LearningCurve:
     dims: tuple[int, ...]
     sizes: tuple[int, ...]
     best: Tensor
+
+    @property
+    def medians(self) -> Tensor:
+        """Medians over seeds, (dims, sizes)."""
+        return self.best.median(2).values
+
+    @property
+    def slopes(self) -> list[float]:
+        """The exponent of n in each dimension, fitted to the medians."""
+        return [float(powerlaw.fit(self.sizes, row).exponents[0]) for row in self.medians]
 
 
 @protocol

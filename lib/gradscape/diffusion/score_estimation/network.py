@@ -35,13 +35,19 @@ class ScoreMLP(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """(n, d + 2) -> (n, d)."""
-        return (z @ self.W.mT).relu() @ self.a / math.sqrt(len(self.W))
+        return self._output(z @ self.W.mT)
+
+    def _output(self, before: Tensor) -> Tensor:
+        """The second layer on preactivations (n, m); pairs are subtracted first, so that zero is exactly zero."""
+        half = len(self.a) // 2
+        fired = before.relu()
+        return (fired[:, :half] - fired[:, half:]) @ self.a[:half] / math.sqrt(len(self.W))
 
     @torch.no_grad()
     def gradient(self, Z: Tensor, Y: Tensor) -> Tensor:
         """Gradient in W of (1/2n) Σ|f(z_i) - y_i|², (m, d + 2)."""
         before = Z @ self.W.mT
-        error = before.relu() @ self.a / math.sqrt(len(self.W)) - Y
+        error = self._output(before) - Y
         return ((error @ self.a.mT) * (before > 0)).mT @ Z / (len(Z) * math.sqrt(len(self.W)))
 
 

@@ -31,7 +31,7 @@ from gradscape.diffusion.score_estimation.stopping import (
 from gradscape.lesson import Point, cached, replicate_seed
 
 OWN_TEST = 500  # inputs on which errors are read
-ARROWS, EXTENT = 9, 2.4  # of the field's grid: points a side, and half its width
+ARROWS, EXTENT = 6, 2.4  # of the field's grid: points a side, and half its width
 NET_LIMIT = 200  # training triples of the network
 STEPS = 200
 
