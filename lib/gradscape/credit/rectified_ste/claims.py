@@ -179,7 +179,7 @@ def point(settings: Settings) -> Point:
 
 
 def _rates(result: Tuned) -> str:
-    said = ", ".join(f"{arm.name} {rate:g}" for arm, rate in zip(RIVALS, result.rates, strict=True))
+    said = ", ".join(f"{arm.name}: {rate:g}" for arm, rate in zip(RIVALS, result.rates, strict=True))
     return f"rates on {result.dataset}: {said}"
 
 

@@ -146,7 +146,7 @@ def fig_weights(history: History) -> go.Figure:
     shares = history.inside[arms].mean(1)
     o = [history.arms[k].o_end for k in arms]
     fig = panels(
-        "Most of the work is done by the plateau", ["latent binary weights at the end", "share with |w| ≤ m = 0.1"],
+        "Where latent weights end", ["latent binary weights at the end", "share with |w| ≤ m = 0.1"],
         [axis("|w|"), axis("o at the end", log=True)], [axis("density"), axis("share", range=(0, 1))],
         takeaway=f"Between {shares.min():.0%} and {shares.max():.0%} of the weights lie on the plateau, where "
                  "the slope is one constant; weights beyond t = 1.5: "
@@ -221,11 +221,13 @@ def fig_plane(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     best = max(rows, key=lambda row: row["acc"])
     name = NAMES[best["kind"]] + (f" {best['o_end']:g}" if best["kind"] == "reste" else "")
     acc = [row["acc"] for row in rows]
+    line = sorted((row for row in rows if row["kind"] == "reste"), key=lambda row: row["o_end"])
     fig = figure(
         f"Equilibrium plane: {SETS[first['dataset']]}, epoch {first['epoch']}", axis("estimating error e"),
         axis("gradient instability s", log=True),
-        takeaway=f"Best accuracy {best['acc']:.3f}: {name}. Low e and low s cannot be had together along the line of "
-                 "ReSTE; color is accuracy.",
+        takeaway=f"Best accuracy {best['acc']:.3f}: {name}. Along the line of ReSTE, o_end {line[0]['o_end']:g} to "
+                 f"{line[-1]['o_end']:g}, e goes from {line[0]['e']:.0f} to {line[-1]['e']:.0f} and s from "
+                 f"{line[0]['s']:.1e} to {line[-1]['s']:.1e}. Color is accuracy.",
     )
     for i, kind in enumerate(kind for kind in NAMES if any(row["kind"] == kind for row in rows)):
         own = sorted((row for row in rows if row["kind"] == kind), key=lambda row: row["o_end"])
@@ -233,8 +235,10 @@ def fig_plane(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
         add_points(
             fig, [row["e"] for row in own], [row["s"] for row in own], NAMES[kind], i,
             mode="lines+markers+text" if kind == "reste" else "markers+text", text=label, textposition="top center",
-            marker={"color": [row["acc"] for row in own], "colorscale": "Viridis", "cmin": min(acc), "cmax": max(acc),
-                    "size": 12, "showscale": i == 0, "colorbar": {"title": "accuracy", "x": 1.02, "len": 0.9}},
+            cliponaxis=False, marker={
+                "color": [row["acc"] for row in own], "colorscale": "Viridis", "cmin": min(acc), "cmax": max(acc),
+                "size": 12, "showscale": i == 0, "colorbar": {"title": "accuracy", "x": 1.02, "len": 0.9},
+            },
         )
     fig.update_layout(legend={"orientation": "h", "y": -0.22}, height=430)
     return fig
@@ -253,7 +257,7 @@ def fig_convnet(table: Table | None) -> go.Figure:
     fig = panels(
         "A small convolutional network", ["estimating error e", "gradient instability s", "test accuracy"],
         [axis("o at the end", log=True)] * 3, [axis("e"), axis("s", log=bool(rows)), axis("accuracy")],
-        takeaway=f"{caption}. The mean accuracies differ by {span:.3f} at most.",
+        takeaway=f"{caption}." + (f" The mean accuracies differ by {span:.3f} at most." if rows else ""),
     )
     for k, name in enumerate(("e", "s", "acc")):
         add_line(fig, o, mean[name], "mean", 0, panel=k, legend=k == 0)
@@ -276,8 +280,9 @@ def fig_recorded(table: Table | None, dataset: str = "fashion") -> go.Figure:
         f"Estimators on {SETS[dataset]}, each at its own best rate", axis("estimator"),
         axis("test accuracy", range=(min(float(v.min()) for v in by_name.values()) - 0.02,
                                      max(float(v.max()) for v in by_name.values()) + 0.01)),
-        takeaway=f"{caption}. With binary activations {best} is ahead, mean {by_name[best].mean():.4f}"
-                 + (f" at rate {rates[best]:g}" if rates else "") + "; bars are means, whiskers standard deviations.",
+        takeaway=f"{caption}." + (
+            f" With binary activations the highest mean is {by_name[best].mean():.4f}, {best} at rate {rates[best]:g}; "
+            "whiskers are standard deviations over seeds." if rows else ""),
     )
     spread = [float(by_name[name].std(ddof=1)) if len(by_name[name]) > 1 else 0.0 for name in names]
     add_bars(fig, names, [float(by_name[name].mean()) for name in names], "mean", 0, error=spread)
