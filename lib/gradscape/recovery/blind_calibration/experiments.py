@@ -21,7 +21,7 @@ from gradscape.recovery.blind_calibration.problem import (
     errors,
     sample_ratio,
 )
-from gradscape.recovery.blind_calibration.settings import Settings
+from gradscape.recovery.blind_calibration.settings import N, Settings
 
 Progress = Callable[[int, int], None]
 Stop = Callable[[], bool]
@@ -128,11 +128,13 @@ def diagram(settings: Settings, *, progress: Progress | None = None) -> PhaseDia
     return diagram_at(settings, size.n, BAD, progress)
 
 
-def diagram_at(settings: Settings, n: int, rho: float, progress: Progress | None = None) -> PhaseDiagram:
-    """The profile's phase diagram for another n or rho; its sensors scale with n."""
+def diagram_at(
+    settings: Settings, n: int, rho: float, progress: Progress | None = None, seeds: int | None = None
+) -> PhaseDiagram:
+    """The profile's phase diagram for another n or rho, and other numbers of problems; its sensors scale with n."""
     size = settings.size
-    ms = [max(1, round(m * n / size.n)) for m in size.diagram_sensors]
-    return phase_diagram(n, ms, size.diagram_ratio, rho, size.diagram_seeds, seed=settings.seed,
+    ms = [max(1, round(m * n / N)) for m in size.diagram_sensors]
+    return phase_diagram(n, ms, size.diagram_ratio, rho, seeds or size.diagram_seeds, seed=settings.seed,
                          max_iter=size.diagram_iterations, device=settings.device, progress=progress)
 
 

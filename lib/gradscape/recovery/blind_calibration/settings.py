@@ -24,7 +24,7 @@ class Sizes:
     diagram_seeds: int = 10  # problems per cell of the phase diagram
     diagram_iterations: int = 1500  # its own cap
     diagram_ratio: float = 3.3  # measurements per unknown up to which its cells go (never more than 16 snapshots)
-    diagram_sensors: tuple[int, ...] = (16, 32, 64, 128)  # its sensors m
+    diagram_sensors: tuple[int, ...] = (16, 32, 64, 128)  # its sensors m, stated for n = 64
     table_signals: tuple[int, ...] = (64,)  # n of the recorded phase diagrams
     table_rhos: tuple[float, ...] = (0.9,)  # and their rho
     side: int = 24  # pixels of a side of the image
@@ -38,13 +38,14 @@ class Sizes:
 SIZES = {
     "smoke": Sizes(
         n=16, seeds=3, speed_seeds=2, iterations=400, rhos=(0.1, 0.99), diagram_seeds=2, diagram_iterations=150,
-        diagram_sensors=(16, 32), side=8, sensors=24, low_side=12, low_sensors=48, low_keep=5, bare_iterations=50,
+        diagram_sensors=(64, 128), table_signals=(16,), side=8, sensors=24, low_side=12, low_sensors=48, low_keep=5,
+        bare_iterations=50,
     ),
     "quick": Sizes(),
     "full": Sizes(
         seeds=100, speed_seeds=50, rhos=(0.01, 0.1, 0.5, 0.9, 0.99), noises=(1e-5, 1e-4, 1e-3, 1e-2, 1e-1),
         diagram_seeds=20, diagram_iterations=3000, diagram_sensors=(16, 32, 64, 128, 256), table_signals=(64, 128),
-        table_rhos=(0.01, 0.1, 0.5, 0.9, 0.99), side=32, sensors=256, low_side=64, low_sensors=256,
+        table_rhos=(0.1, 0.9, 0.99), side=32, sensors=256, low_side=64, low_sensors=256,
         bare_iterations=200,
     ),
 }
