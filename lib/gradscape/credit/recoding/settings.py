@@ -28,15 +28,17 @@ class Sizes:
     prose_test: int = 315  # pieces to test on: all there are
     prose_seeds: int = 1  # models of the text at the learning rate chosen
     prose_supervised: bool = False  # whether a model is trained with surprisal recoding on the text, too
-    trained: int = 0  # seeds of models trained with recoding on the grammar; 0: not at this scale
+    ways: int = 0  # seeds of models trained with recoding on the grammar; 0: not at this scale
+    ways_train: int = 3000  # their training sentences
+    ways_epochs: int = 8  # passes over them
 
 
 SIZES = {
     "smoke": Sizes(train=300, epochs=2, test=40, pairs=10, prose_train=60, prose_words=200, prose_epochs=1,
                    prose_validation=30, prose_test=30),
     "quick": Sizes(),
-    "full": Sizes(seeds=6, prose_train=2630, prose_words=1500, prose_epochs=8, prose_validation=295, prose_seeds=2,
-                  prose_supervised=True, trained=3),
+    "full": Sizes(seeds=6, prose_train=2630, prose_words=1500, prose_epochs=6, prose_validation=295,
+                  prose_supervised=True, ways=3),
 }
 
 

@@ -16,7 +16,7 @@ from gradscape.credit.recoding.signals import AnchoredEnsembleDecoder
 from gradscape.datasets import text
 from gradscape.lesson import protocol, replicate_seed, seeds_of
 
-RATES = (5e-3, 1e-2, 2e-2, 4e-2)  # learning rates tried for every way of training on the grammar
+RATES = (5e-3, 1e-2, 2e-2)  # learning rates tried for every way of training on the grammar
 VALIDATION = 3000  # replicates from here on draw validation sentences
 PIECE = 40  # tokens to which verses are cut
 PROSE_RATES = (1e-2, 2e-2, 4e-2)  # learning rates tried for every way of training on prose
@@ -86,27 +86,27 @@ def perplexity_of(made: Recoder | LSTMLanguageModel, data: Encoded) -> float:
 def trained_ways(settings: Settings, *, progress: Progress | None = None) -> WaysResult:
     """Every way of :data:`WAYS`, each at the learning rate that validates best for it (replicate 0); needs ``full``."""
     size, vocab = settings.size, Vocabulary.of_grammar()
-    if not size.trained:
-        raise ValueError("trained=0: models trained with recoding belong to the profile full")
-    seeds = seeds_of(settings, size.trained)
-    sets = [vocab.encode(garden_path_corpus(size.train, seed)) for seed in seeds]
+    if not size.ways:
+        raise ValueError("ways=0: models trained with recoding belong to the profile full")
+    seeds = seeds_of(settings, size.ways)
+    sets = [vocab.encode(garden_path_corpus(size.ways_train, seed)) for seed in seeds]
     validation = vocab.encode(garden_path_corpus(size.test, replicate_seed(settings.seed, VALIDATION)))
-    tests = [garden_path_corpus(size.test, replicate_seed(settings.seed, TEST + r)) for r in range(size.trained)]
+    tests = [garden_path_corpus(size.test, replicate_seed(settings.seed, TEST + r)) for r in range(size.ways)]
     tuned, found = [], []
-    total = len(WAYS) * (len(RATES) + size.trained - 1)
+    total = len(WAYS) * (len(RATES) + size.ways - 1)
     done = 0
     for way in WAYS:
         made: list[Recoder | LSTMLanguageModel] = []
         for rate in RATES:
-            made.append(taught(way, vocab, sets[0], Recipe(lr=rate, epochs=size.epochs), seeds[0]))
+            made.append(taught(way, vocab, sets[0], Recipe(lr=rate, epochs=size.ways_epochs), seeds[0]))
             done += 1
             if progress is not None:
                 progress(done, total)
         scores = [perplexity_of(one, validation) for one in made]
         best = min(range(len(RATES)), key=scores.__getitem__)
         row = [perplexity_of(made[best], vocab.encode(tests[0]))]
-        for r in range(1, size.trained):
-            one = taught(way, vocab, sets[r], Recipe(lr=RATES[best], epochs=size.epochs), seeds[r])
+        for r in range(1, size.ways):
+            one = taught(way, vocab, sets[r], Recipe(lr=RATES[best], epochs=size.ways_epochs), seeds[r])
             row.append(perplexity_of(one, vocab.encode(tests[r])))
             done += 1
             if progress is not None:

@@ -56,15 +56,16 @@ def explorer_words(settings: Settings) -> Explorer:
     """The prediction of one word before and after the step, beside the grammar's."""
 
     def compute(values: Values, task: Task) -> SentenceResult:
-        return one_sentence(values.settings.replace(where=PLACES[0]))
+        return one_sentence(values.settings.replace(where=PLACES[0], t0=values.place))
 
     return explore(
         compute, redraw(fig_words),
-        [field("kind"), field("number"), field("t0", about="word that is predicted, from 0 on"), field("signal"),
+        [field("kind"), field("number"),
+         Control("place", "int", 0, 10, default=6, about="word that is predicted, from 0 on"), field("signal"),
          field("alpha")],
         settings=settings, name="words",
-        presets={"before the verb of a garden path": {"t0": 6}, "entropy": {"t0": 6, "signal": "entropy", "alpha": 2.0},
-                 "a control": {"kind": "urr", "t0": 8}},
+        presets={"the verb of a garden path": {}, "entropy": {"signal": "entropy", "alpha": 2.0},
+                 "a control": {"kind": "urr", "place": 8}},
     )
 
 
@@ -76,9 +77,8 @@ def explorer_sweep(settings: Settings) -> Explorer:
         sentences = garden_path_corpus(READ, replicate_seed(settings.seed, 5000), SENTENCES[values.sentences])
         data, exact = one.vocab.encode(sentences), float(exact_nll(sentences).nanmean())
         nll, leaky, entropy, _ = swept(one.twin, values.signal, SWEPT, data)
-        return SweepResult(values.signal, values.sentences, SWEPT[1:], *(
-            part[1:] - base for part, base in ((nll, nll[0]), (leaky, nll[0]), (entropy, entropy[0]))),
-            exact - float(nll[0]))
+        return SweepResult(values.signal, values.sentences, SWEPT[1:], nll[1:] - nll[0], leaky[1:] - nll[0],
+                           entropy[1:] - entropy[0], exact - float(nll[0]))
 
     return explore(
         compute, redraw(fig_sweeps),

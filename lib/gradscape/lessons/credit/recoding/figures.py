@@ -48,7 +48,7 @@ def word_axis(words: Sequence[str]) -> Axis:
     """The words of a sentence along the axis."""
     places = list(range(len(words)))
     made = axis("word that is predicted", ticks=places, labels=list(words), range=(-0.5, len(words) - 0.5))
-    made.update(tickangle=-35 if len(words) > 8 else 0)
+    made.update(tickangle=-35)
     return made
 
 
@@ -72,14 +72,16 @@ def fig_baseline(one: Language) -> go.Figure:
     nll = one.twin.nll(one.test)
     mine, exact = perplexity(nll), perplexity(one.exact)
     places = np.arange(1, nll.shape[1] + 1)
-    fig = figure(
-        "The plain LSTM beside the grammar that made its corpus", axis("position in the sentence"),
-        axis("mean surprisal", "nats"),
+    fig = panels(
+        "The plain LSTM beside the grammar that made its corpus", ["mean surprisal", "LSTM minus exact grammar"],
+        [axis("position in the sentence")] * 2, [axis("mean surprisal", "nats"), axis("difference", "nats")],
         takeaway=f"Perplexity {mine:.3f} on {len(one.test)} test sentences; the exact grammar has {exact:.3f} on the "
                  f"same ones. No method can gain more than {1 - exact / mine:.1%} here.",
     )
     add_line(fig, places, nll.nanmean(0), "LSTM", 0)
     add_line(fig, places, one.exact.nanmean(0), "exact", 2)
+    add_line(fig, places, nll.nanmean(0) - one.exact.nanmean(0), "LSTM minus exact", 3, panel=1)
+    mark_y(fig, 0.0, panel=1)
     return fig
 
 
@@ -135,8 +137,9 @@ def fig_words(result: SentenceResult) -> go.Figure:
     order = np.argsort(-rows.max(0))[:SHOWN_WORDS].tolist()
     if true not in order:
         order[-1] = true
+    before = " ".join(result.words[:t])
     fig = figure(
-        f"Next word after “{' '.join(result.words[:t]) or 'the start'}”", axis("word"), axis("prediction of"), height=330,
+        f"Next word after “{before or 'the start'}”", axis("word"), axis("prediction of"), height=330,
         takeaway=f"The true word is “{result.words[t]}”: {rows[0, true]:.3f} by the grammar, {rows[1, true]:.3f} "
                  f"before the step, {rows[2, true]:.3f} after it. With a gold surprisal, the step has seen it.",
     )
@@ -150,20 +153,23 @@ def fig_sweep(swept: Sweep) -> go.Figure:
     x, change, leak = swept.alphas[1:], swept.change.mean(0)[1:], swept.leak.mean(0)[1:]
     room = float((swept.exact - swept.nll[:, 0]).mean())
     best = int(change.argmin())
-    gained = f"gains {-float(change[best]):.4f} at α = {float(x[best]):g}" if float(change[best]) < 0 else "never gains"
-    fig = figure(
-        f"Recoding with {NAMES[swept.signal]} at test time", STEP, axis("change of NLL", NATS),
+    gain = -float(change[best])
+    gained = f"gains at most {gain:.5f} (at α = {float(x[best]):g})" if gain > 0 else "never gains"
+    leaks = swept.signal != "entropy"
+    wide = (1.15 * min(float(leak.min()) if leaks else room, room) - 0.01, min(0.3, float(change.max())) + 0.02)
+    fig = panels(
+        f"Recoding with {NAMES[swept.signal]} at test time", ["as it looks", "the honest output alone"], [STEP] * 2,
+        [axis("change of NLL", NATS, range=wide), axis("change of NLL", NATS, range=(1.3 * room - 0.002, 0.02))],
         takeaway=f"The honest output {gained}, where the grammar itself would gain {-room:.4f}, and loses "
                  f"{float(change[swept.at(5.0) - 1]):.3f} at α = 5."
                  + (" Decoded anew, the output has seen the word it is scored on: that curve is no result."
-                    if swept.signal != "entropy" else ""),
+                    if leaks else ""),
     )
     add_line(fig, x, change, "honest output", 0)
-    if swept.signal != "entropy":
+    add_line(fig, x, change, "honest output", 0, panel=1, legend=False)
+    if leaks:
         add_line(fig, x, leak, "a leak: scored after the step", 1)
-    mark_y(fig, room, "all there is to gain (exact grammar)", i=2)
-    low = min(float(leak.min()), room) if swept.signal != "entropy" else room
-    fig.update_yaxes(range=[1.15 * low - 0.01, min(0.3, float(change.max())) + 0.02])
+    mark_y(fig, room, "all there is to gain", panel=1, i=2)
     return fig
 
 
@@ -193,7 +199,7 @@ def fig_reversal(seen: Reversal) -> go.Figure:
     fig = figure(
         "One step downhill on p^(−p) − 1", axis("probability p of the true word before the step", range=(0, 1)),
         axis("change of p"),
-        takeaway=f"Words with p < 1/e: p falls in {down:.1%} of the steps. Words with p > 1/e: in {up:.1%}. "
+        takeaway=f"Words with p below 1/e: p falls in {down:.1%} of the steps. Words above: in {up:.1%}. "
                  f"{float((seen.before < 1 / math.e).double().mean()):.0%} of all words are of the first sort.",
     )
     add_points(fig, seen.before[keep], change[keep], "words of test sentences", 1, marker={"size": 5})
@@ -273,7 +279,8 @@ def fig_prose(result: ProseResult) -> go.Figure:
                       for signal in PROSE_SIGNALS)
     gap = result.entropy - result.swept.log()
     fig = panels(
-        "Genesis and Exodus, word by word", ["test perplexity", "calibration"], [STEP, STEP],
+        "Genesis and Exodus, word by word", ["test perplexity", "calibration"],
+        [axis("step size α", log=True, ticks=x.tolist(), labels=[f"{value:.2g}" for value in x.tolist()])] * 2,
         [axis("perplexity", range=(0.94 * plain, 1.3 * plain)),
          axis("mean entropy − NLL", "nats", range=(-1.5, max(0.3, 1.3 * float(gap[0, 0]))))], height=430,
         takeaway=f"Trained: {trained}. At test time, α chosen on other chapters: {tuned}. The plain LSTM's entropy "
