@@ -44,26 +44,24 @@ def _middle(values: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
 
 def fig_labels(mixture: GaussianMixture, times: Sequence[float] = (0.1, 0.7, 3.0), seed: int = 0) -> go.Figure:
     """Labels X_0 against inputs X_t (first coordinates) at three times, with the mean given that coordinate's input."""
-    draws, spread = generator(seed, 12), []
-    fig = panels(
-        "The label of a noisy input is itself noisy", [f"t = {t:g}" for t in times],
-        [axis("input: first coordinate of X_t")] * len(times), [axis("label: first coordinate of X_0")] * len(times),
-    )
-    for panel, t in enumerate(times):
+    draws, drawn = generator(seed, 12), []
+    for t in times:
         x0 = mixture.draw(2000, draws)
         alpha, h = ou_coefficients(t)
         x = alpha * x0 + h.sqrt() * torch.randn(x0.shape, generator=draws, dtype=torch.float64)
-        mean = mixture.posterior_mean(t, x)
-        given, label, middle = (value[:CLOUD, 0].round(decimals=2) for value in (x, x0, mean))
-        spread.append(float(mixture.posterior_cov_trace(t, x).mean()) / mixture.d)
-        add_points(fig, given, label, "labels X₀", 7, panel=panel, legend=panel == 0,
-                   marker={"size": 4, "opacity": 0.6})
-        add_points(fig, given, middle, "their mean f*(t, X_t), what is to be learned", 0, panel=panel,
-                   legend=panel == 0, marker={"size": 4})
-    words = ", ".join(f"{value:.2f} at t = {t:g}" for value, t in zip(spread, times, strict=True))
-    fig.update_layout(title=figure("The label of a noisy input is itself noisy",
-                                   takeaway=f"Variance of the label's noise per coordinate: {words}. It cannot be "
-                                            "cleaned: many X₀ lead to the same X_t.").layout.title)
+        noise = float(mixture.posterior_cov_trace(t, x).mean()) / mixture.d
+        drawn.append((noise, *(v[:CLOUD, 0].round(decimals=2) for v in (x, x0, mixture.posterior_mean(t, x)))))
+    words = ", ".join(f"{noise:.2f} at t = {t:g}" for (noise, *_), t in zip(drawn, times, strict=True))
+    fig = panels(
+        "The label of a noisy input is itself noisy", [f"t = {t:g}" for t in times],
+        [axis("input X_t")] * len(times), [axis("label X₀")] + [axis("")] * (len(times) - 1),
+        takeaway=f"Variance of the label's noise per coordinate: {words}. First coordinates are shown.",
+        legend={"orientation": "h", "y": -0.3},
+    )
+    for panel, (_, x, label, mean) in enumerate(drawn):
+        add_points(fig, x, label, "labels X₀", 7, panel=panel, legend=panel == 0, marker={"size": 4, "opacity": 0.6})
+        add_points(fig, x, mean, "their mean f*(t, X_t), what is to be learned", 0, panel=panel, legend=panel == 0,
+                   marker={"size": 4})
     return fig
 
 
@@ -73,11 +71,13 @@ def fig_paths(paths: Sequence[PathErrors]) -> go.Figure:
     low, middle, high = _middle([path.errors[::EVERY] for path in paths])
     worst = [float(path.errors[-1] / path.errors.min()) for path in paths]
     rule = [float(path.errors[path.rule] / path.errors[-1]) for path in paths]
+    later = sum(path.holdout > path.rule for path in paths)
     fig = figure(
         f"Training to the end overfits ({len(paths)} mixtures, n = {len(paths[0].eigenvalues)})", time_axis(),
         error_axis(),
         takeaway=f"The error at the end is {min(worst):.1f} to {max(worst):.1f} times the least one; where the rule "
-                 f"stops it is {min(rule):.2f} to {max(rule):.2f} of the end's, and held-out examples stop later.",
+                 f"stops it is {min(rule):.2f} to {max(rule):.2f} of the end's. Held-out examples stop later in "
+                 f"{later} of {len(paths)}.",
     )
     add_line(fig, times, middle, "kernel regression, median and range", 0, band=(low, high), mode="lines")
     for i, (name, where) in enumerate((("eigenvalue rule", [p.rule for p in paths]),
@@ -113,7 +113,7 @@ def fig_decomposition(found: Decomposition, looks: int = 3) -> go.Figure:
     ratio = (measured / (found.bias2 + found.variance))[:looks]
     fig = figure(
         "What the error is made of", time_axis(), error_axis(),
-        takeaway=f"Bias falls, variance grows, and they cross near e = {float(times[cross]):.2g}. Errors with redrawn "
+        takeaway=f"Bias falls, variance grows, and they cross near e = {float(times[cross]):.0f}. Errors with redrawn "
                  f"labels are {float(ratio.min()):.3f} to {float(ratio.max()):.3f} of the prediction.",
     )
     add_line(fig, times, bias2, "bias²: not learned yet", 1, mode="lines")
@@ -168,7 +168,7 @@ def _arrows(fig: go.Figure, field: Field, panel: int) -> None:
         x, y = torch.stack([field.points, ends, gap], 1).reshape(-1, 2).round(decimals=2).T
         add_line(fig, x, y, name, i, gaps=True, mode="lines", panel=panel,
                  line={"dash": "solid", "width": 2 if i == 0 else 4})
-    add_points(fig, *field.points.round(decimals=2).T, "grid", 7, panel=panel, legend=False, marker={"size": 3})
+    add_points(fig, *field.points.round(decimals=2).T, "grid", 7, panel=panel, legend=False, marker={"size": 7})
 
 
 def fig_field(field: Field) -> go.Figure:
@@ -184,7 +184,7 @@ def fig_field(field: Field) -> go.Figure:
         words += f" At t = {field.t:.2g} the scores differ by {100 * field.gap:.0f} % (RMS)."
     fig = panels(
         f"The score at t = {field.t:.2g} after training time e = {field.e:.3g}",
-        ["scores, first two coordinates", f"{what} over training time"],
+        ["scores: strokes from the dots", f"{what} over training time"],
         [axis("first coordinate", range=(-1.7 * EXTENT, 1.7 * EXTENT)), time_axis()],
         [axis("second coordinate", range=(-1.7 * EXTENT, 1.7 * EXTENT)), error_axis(f"{what}, per coordinate")],
         takeaway=words, height=430,
