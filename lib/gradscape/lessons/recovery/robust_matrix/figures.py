@@ -23,8 +23,10 @@ from gradscape.workbench.figures import Axis
 
 ERROR = "error ‖UUᵀ − X*‖/‖X*‖"
 FLOOR = 1e-12  # below, a singular value is rounding
+BELOW = {"orientation": "h", "y": -0.22, "yanchor": "top", "font": {"size": 11.5}}  # a legend below the panels
+DECADES = (1e-8, 1e-6, 1e-4, 1e-2, 1.0)  # ticks where one panel spans many decades and the other few
 GROWN = 0.9  # a signal above has grown; singular values of X* are 1
-SHOWN, BAND = 29, 12  # points of a curve, of the edges of a band
+SHOWN, BAND = 27, 10  # points of a curve, of the edges of a band
 FITTED = 0.1  # a spurious part above has fitted noise
 
 
@@ -69,7 +71,7 @@ def fig_run(run: OwnRun) -> go.Figure:
     fig = panels(
         f"α = {s.alpha:.2g}, m = {s.m}, p = {s.p:.2g}, outlier N(0, {s.scale:.3g}²), ν = {s.nu:.2g}, η₀ = {s.eta0:.2g}",
         ["error", "loss f", "signal and spurious part"], [steps(run.horizon)] * 3,
-        [errors(), axis("loss f", log=True), axis("size", log=True)], height=420,
+        [errors(), axis("loss f", log=True), axis("size", log=True)], height=440, legend=BELOW,
         takeaway=f"{f'Medians of {count} problems a' if count > 1 else 'A'}fter {last} steps, {ends}. The loss with "
                  f"r′ = {rank} is {reached:.3g}, {told} that of X*, {truth:.3g}. "
                  + ("With r′ < 3 not all of X* can be written." if rank < 3 else
@@ -89,15 +91,18 @@ def fig_growth(runs: Starts, alphas: tuple[float, float] = (1e-8, 0.1)) -> go.Fi
     """Signal and rest from a tiny and from a larger start, with as many columns as rows."""
     k, trace = len(runs.ranks) - 1, runs.trace
     at = [runs.alphas.index(alpha) for alpha in alphas]
-    grown = [int((trace.signal_min[:, k, a].median(0).values > GROWN).double().argmax()) for a in at]
+    high = [(trace.signal_min[:, k, a].median(0).values > GROWN).tolist() + [True] for a in at]
+    grown = [min(found.index(True), len(trace.steps) - 1) for found in high]
+    when = trace.steps[grown].tolist()
     then = [float(trace.spurious[:, k, a, i].median()) for a, i in zip(at, grown, strict=True)]
     fig = panels(
         f"The signal grows first: r′ = {runs.ranks[k]}, rank 3, a tenth of the measurements wrong",
         [f"start of size α = {alpha:g}" for alpha in alphas], [steps(int(trace.steps[-1]))] * 2,
-        [axis("singular values", log=True, range=(1e-9, 3))] * 2, height=400,
+        [axis("size", log=True, range=(1e-9, 3), ticks=DECADES, labels=[f"{x:g}" for x in DECADES])] * 2,
+        height=430, legend=BELOW,
         takeaway=f"Medians of {len(trace.error)} problems, bands from least to largest. When the signal has reached "
-                 f"{GROWN} (steps {int(trace.steps[grown[0]])} and {int(trace.steps[grown[1]])}), the spurious part is "
-                 f"{then[0]:.1g} and {then[1]:.1g}.",
+                 f"{GROWN}, or at the end (steps {when[0]} and {when[1]}), the spurious part is {then[0]:.1g} and "
+                 f"{then[1]:.1g}.",
     )
     for panel, a in enumerate(at):
         where: dict[str, Any] = {"panel": panel, "legend": panel == 0}
@@ -137,12 +142,11 @@ def fig_choices(result: Choices) -> go.Figure:
     borrowed, _, *stalled = list(rules.values())[1:]
     fig = panels(
         "Steps and starts, r′ = 20, α = 1e-6", ["step rules, spectral start", "starts, geometric rule"],
-        [steps(last)] * 2, [errors(low=1e-8), errors("", low=1e-8)], height=440,
+        [steps(last)] * 2, [errors(low=1e-8), errors("", low=1e-8)], height=480, legend=BELOW,
         takeaway=f"A schedule made for α = 0.1 is used up before the signal has grown: error {borrowed:.2g}. A "
                  f"constant step stalls at {stalled[1]:.2g}, the surrogate, misled by outliers, at {stalled[0]:.2g}. "
                  "Errors from other starts: "
                  + ", ".join(f"{name} {value:.1g}" for name, value in named) + ".",
-        legend={"font": {"size": 11}},
     )
     for i, (name, trace) in enumerate(result.rules.items()):
         curve(fig, trace, trace.error[None], name, i)
@@ -152,16 +156,16 @@ def fig_choices(result: Choices) -> go.Figure:
 
 
 def fig_outliers(hard: HardOutliers) -> go.Figure:
-    """Few measurements, dense and huge outliers; and least squares, which either misleads."""
+    """Few measurements, dense and huge outliers; and least squares, which even fewer mislead."""
+    lost = not bool(hard.least_squares.error[..., -1].isfinite().all())
     fig = panels(
         "Outliers, many or huge", ["d = 30, rank 2, r′ = 30: the method", "d = 20, rank 3, r′ = 20: least squares"],
         [steps(int(trace.steps[-1])) for trace in (hard.sparse, hard.least_squares)],
-        [errors(low=1e-6), errors("", 0.1, 1e3)], height=440,
+        [errors(low=1e-6), errors("", 0.2, 5.0)], height=460, legend=BELOW,
         takeaway=f"Largest errors at the end: {float(hard.sparse.final.max()):.1g} (m = 400, below the 465 unknowns of "
                  f"a symmetric matrix) and {float(hard.dense.final.max()):.1g} (six of ten measurements off by about "
                  f"1000). Least squares, at its best iterate of any rate, rank and start: "
-                 f"{float(hard.least_squares_best.min()):.2f}. (Where it diverges, the curve ends.)",
-        legend={"font": {"size": 11}},
+                 f"{float(hard.least_squares_best.min()):.2f}" + (" (a diverging curve ends)." if lost else "."),
     )
     for i, (trace, name) in enumerate(((hard.sparse, "m = 400, p = 0.1, size 10"),
                                        (hard.dense, "m = 2500, p = 0.6, size 1000"))):

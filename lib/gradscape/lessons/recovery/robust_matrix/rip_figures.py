@@ -51,8 +51,9 @@ def fig_rip(study: RipStudy) -> go.Figure:
                  f"{float(ratios.min()):.2f} to {float(ratios.max()):.2f} of δ.",
     )
     for i, noise in enumerate(study.noises):
-        draw(fig, m, study.alignment[i, at], study.worst(noise), NAMES[noise], i)
-        mark_y(fig, float(study.phi[i, at]), f"φ = {float(study.phi[i, at]):.3f}", i=i)
+        scaling = float(study.phi[i, at])
+        draw(fig, m, study.alignment[i, at], study.worst(noise), f"{NAMES[noise]}: φ = {scaling:.3f}", i)
+        mark_y(fig, scaling, i=i)
     return fig
 
 
