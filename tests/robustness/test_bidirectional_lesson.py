@@ -131,7 +131,7 @@ def test_log_and_appendix_are_shares_at_every_iteration():
 def test_what_only_full_trains():
     rows = list(networks_table(WHOLE).rows())
     assert [row["network"] for row in rows] == [
-        *("none",) * 4, *("one",) * 4, *("two",) * 4, *("four",) * 4, "HAN-FC", "HAN-FC", *("HAN-CNN, a quarter",) * 2
+        *("none",) * 4, *("one",) * 4, *("two",) * 5, *("four",) * 5, "HAN-FC", "HAN-FC", *("HAN-CNN, a quarter",) * 2
     ]
     assert overtrained_table(WHOLE).columns["iterations"] == [1000]
     assert_words_and_data(view.fig_networks(networks_table(WHOLE)))

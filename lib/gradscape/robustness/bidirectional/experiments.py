@@ -81,12 +81,15 @@ class Study:
 
 def trained(
     settings: Settings, name: str, variants: Sequence[str], seeds: Sequence[int], *, iters: int | None = None,
-    lr_g: float | None = None, wd: float = L2, progress: Progress | None = None,
+    lr_g: float | None = None, wd: float = L2, rates_of: str | None = None, progress: Progress | None = None,
 ) -> tuple[BidirectionalMLP, History]:
-    """Variants x seeds as one stack, variant first. Members of one seed start alike and see the same batches."""
+    """Variants x seeds as one stack, variant first. Members of one seed start alike and see the same batches.
+
+    Rates are the paper's for each variant, or for all those of ``rates_of``.
+    """
     given = [(variant, seed) for variant in variants for seed in seeds]
     net = BidirectionalMLP(NETS[name], seeds=[seed for _, seed in given])
-    lr = [rates(name, variant) for variant, _ in given]
+    lr = [rates(name, rates_of or variant) for variant, _ in given]
     history = train_bidirectional(
         net, *training_images(settings), [variant if variant != "l2" else "bp" for variant, _ in given],
         iters=settings.size.iterations if iters is None else iters, lr_c=[c for c, _ in lr],
@@ -103,6 +106,14 @@ def study(settings: Settings, name: str = "one", *, progress: Progress | None = 
     net, history = trained(settings, name, VARIANTS, seeds_of(settings, count), progress=progress)
     found = robustness_report(net, *test_images(settings), EPS, seed=settings.seed)
     return Study(name, VARIANTS, count, net, history, found.reshape(len(VARIANTS), count))
+
+
+@protocol
+def same_rates(settings: Settings, name: str, *, progress: Progress | None = None) -> dict[str, Tensor]:
+    """Back-propagation of a deep network at the rates that the paper gives BL alone: report fields, (S,)."""
+    seeds = seeds_of(settings, settings.size.deep_seeds)
+    net, _ = trained(settings, name, ("bp",), seeds, rates_of="bl", progress=progress)
+    return robustness_report(net, *test_images(settings), EPS, seed=settings.seed).reshape(len(seeds))
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gradscape import results
-from gradscape.robustness.bidirectional.experiments import study
+from gradscape.robustness.bidirectional.experiments import same_rates, study
 from gradscape.robustness.bidirectional.hybrid_experiments import hybrid, hybrid_cnn, overtrained
-from gradscape.robustness.bidirectional.settings import NETS, Settings
+from gradscape.robustness.bidirectional.settings import NETS, Settings, rates
 
 LESSON = "robustness/bidirectional"
+SAME = "bp at the rates of bl"
 FIELDS = ("clean", "noisy", "fgsm_true", "fgsm_pred", "pgd", "pgd_margin", "zero_grad", "mean_confidence_ratio")
 
 
@@ -27,6 +28,9 @@ def networks_table(settings: Settings) -> results.Table:
             made = study(settings, name)
             for variant in made.variants:
                 add(name, variant, made.seeds, {field: float(made.of(variant, field).mean()) for field in FIELDS})
+            if rates(name, "bp") != rates(name, "bl"):
+                same = same_rates(settings, name)
+                add(name, SAME, made.seeds, {field: float(same[field].mean()) for field in FIELDS})
     if settings.size.han_seeds:
         fully = hybrid(settings)
         for variant in fully.variants:
