@@ -27,7 +27,7 @@ class Sizes:
 SIZES = {
     "smoke": Sizes(train=300, test=200, epochs=3, early=2, chain_epochs=2, one_epochs=3, steps=5),
     "quick": Sizes(),
-    "full": Sizes(seeds=6, fashion_seeds=4, fashion_epochs=25, fashion_early=6),
+    "full": Sizes(seeds=6, fashion_seeds=2, fashion_epochs=25, fashion_early=6),
 }
 
 
