@@ -43,6 +43,7 @@ def test_figure_has_words_and_data(name, make):
     assert_words_and_data(make(), name)
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize("name", ["sentence", "words", "sweep"])
 def test_explorers_answer_everywhere(name):
     explorer = view.EXPLORERS[name](SMOKE)

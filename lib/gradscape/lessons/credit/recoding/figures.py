@@ -154,7 +154,7 @@ def fig_sweep(swept: Sweep) -> go.Figure:
     room = float((swept.exact - swept.nll[:, 0]).mean())
     best = int(change.argmin())
     gain = -float(change[best])
-    gained = f"gains at most {gain:.5f} (at α = {float(x[best]):g})" if gain > 0 else "never gains"
+    gained = f"gains at most {gain:.1g} (at α = {float(x[best]):g})" if gain > 0 else "never gains"
     leaks = swept.signal != "entropy"
     wide = (1.15 * min(float(leak.min()) if leaks else room, room) - 0.01, min(0.3, float(change.max())) + 0.02)
     fig = panels(
