@@ -259,6 +259,19 @@ def test_a_run_can_be_stopped():
     assert int(run.iterations) == 3
 
 
+def test_steps_that_are_too_long_end_without_convergence():
+    run = bc.calibrate(SMALL.A, SMALL.y, steps=50.0)
+    assert not bool(run.converged)
+    assert int(run.iterations) < 100
+    assert not bool(torch.isfinite(run.loss[-1]))
+
+
+def test_box_keeps_the_gains_inside():
+    run = bc.calibrate(SOLVED.A, SOLVED.y, box=0.3, max_iter=50)
+    assert float((run.g - 1).abs().max()) <= 0.3 + EXACT
+    assert float((run.g.mean(-1) - 1).abs().max()) < EXACT
+
+
 def test_one_mask_for_all_snapshots_identifies_nothing():
     made = bc.calibration_problem(16, 16, 1, 0.9, seed=0)
     same = made.A.expand(8, -1, -1).contiguous()

@@ -146,8 +146,9 @@ def calibrate(
 
     ``A`` is a tensor (*batch, p, m, n), at most one batch axis, or has ``matvec`` and ``rmatvec``; ``y`` (*batch, p,
     m). Each problem of a batch stops on its own, when neither block changes by ``tol`` relatively.
-    ``steps``: ``"line_search"`` (exact, each block at the present point) or the theory's fixed mu < 1. ``update``: the
-    paper's ``"simultaneous"``, or ``"sequential"``, where the gains see the new signal and the loss cannot rise.
+    ``steps``: ``"line_search"`` (exact, each block at the present point) or the theory's fixed mu (0.5 converges where
+    there are enough snapshots; 0.8 may oscillate for ever at rho = 0.9). ``update``: the paper's
+    ``"simultaneous"``, or ``"sequential"``, where the gains see the new signal and the loss cannot rise.
     ``box``: rho of the theory's set G, onto which the gains are then projected. ``Z`` (n, k): orthonormal basis of the
     signals, ``B`` (m, h): of the gains, first column constant; the descent then runs in their coordinates.
     ``xi0``, ``gamma0`` (mean 1) replace the backprojection and ones. ``truth`` = (x, g) adds errors to the traces, made
