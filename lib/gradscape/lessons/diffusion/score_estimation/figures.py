@@ -44,21 +44,21 @@ def _middle(values: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
 
 def fig_labels(mixture: GaussianMixture, times: Sequence[float] = (0.1, 0.7, 3.0), seed: int = 0) -> go.Figure:
     """Labels X_0 against inputs X_t (first coordinates) at three times, with the mean given that coordinate's input."""
-    draws, drawn = generator(seed, 12), []
+    draws, drawn, variances = generator(seed, 12), [], []
     for t in times:
         x0 = mixture.draw(2000, draws)
         alpha, h = ou_coefficients(t)
         x = alpha * x0 + h.sqrt() * torch.randn(x0.shape, generator=draws, dtype=torch.float64)
-        noise = float(mixture.posterior_cov_trace(t, x).mean()) / mixture.d
-        drawn.append((noise, *(v[:CLOUD, 0].round(decimals=2) for v in (x, x0, mixture.posterior_mean(t, x)))))
-    words = ", ".join(f"{noise:.2f} at t = {t:g}" for (noise, *_), t in zip(drawn, times, strict=True))
+        variances.append(float(mixture.posterior_cov_trace(t, x).mean()) / mixture.d)
+        drawn.append([v[:CLOUD, 0].round(decimals=2) for v in (x, x0, mixture.posterior_mean(t, x))])
+    words = ", ".join(f"{noise:.2f} at t = {t:g}" for noise, t in zip(variances, times, strict=True))
     fig = panels(
         "The label of a noisy input is itself noisy", [f"t = {t:g}" for t in times],
         [axis("input X_t")] * len(times), [axis("label X₀")] + [axis("")] * (len(times) - 1),
         takeaway=f"Variance of the label's noise per coordinate: {words}. First coordinates are shown.",
         legend={"orientation": "h", "y": -0.3},
     )
-    for panel, (_, x, label, mean) in enumerate(drawn):
+    for panel, (x, label, mean) in enumerate(drawn):
         add_points(fig, x, label, "labels X₀", 7, panel=panel, legend=panel == 0, marker={"size": 4, "opacity": 0.6})
         add_points(fig, x, mean, "their mean f*(t, X_t), what is to be learned", 0, panel=panel, legend=panel == 0,
                    marker={"size": 4})
