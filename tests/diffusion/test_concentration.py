@@ -44,10 +44,10 @@ def test_largest_singular_value_is_that_of_the_whole_jacobian():
     for p in net.parameters():
         p.data += 0.2 * torch.randn(p.shape, generator=draws(4), dtype=torch.float64)
     z, y = torch.randn(3, 5, generator=draws(5), dtype=torch.float64), torch.tensor([0, 1, 1])
-    found = co.sampler_lipschitz(net, z, y, steps=6, iters=300, generator=draws(6))
+    found = co.sampler_lipschitz(net, z, y, steps=6, iters=120, generator=draws(6))
     for k in range(3):
         J = torch.func.jacrev(lambda v, k=k: co.edm_sample(net, v[None], y[k : k + 1], 6)[0])(z[k]).detach()
-        assert float(found[k]) == pytest.approx(float(torch.linalg.matrix_norm(J, 2)), rel=1e-4)
+        assert float(found[k]) == pytest.approx(float(torch.linalg.matrix_norm(J, 2)), rel=2e-4)
 
 
 def test_limit_of_many_steps_and_the_product_bound():
