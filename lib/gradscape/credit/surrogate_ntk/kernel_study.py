@@ -17,7 +17,7 @@ from gradscape.lesson import protocol, replicate_seed
 
 STEEPNESSES = (2.0, 5.0, 20.0)  # m of the paper's figures
 PAIRS = 24  # angles whose pairs make up the error of an empirical kernel
-CURVE = 49  # angles of a kernel's curve
+CURVE = 19  # angles of a kernel's curve, crowded around 0
 N_TRAIN = 8
 DEPTHS = (1, 2, 3)
 M_GRID = tuple(10 ** (e / 4) for e in range(13))  # m from 1 to 1000
@@ -72,7 +72,7 @@ class Spikes:
 
 def spikes(m: tuple[float, ...] = (2.0, 20.0, 1000.0), k: float = 1.0, n_train: int = N_TRAIN) -> Spikes:
     """Converged regressions on n_train angles; nothing here is random."""
-    dense, between = angles(8 * n_train), angles(n_train) + math.pi / n_train
+    dense, between = angles(5 * n_train), angles(n_train) + math.pi / n_train
 
     def both(kind: str) -> tuple[tuple[Regression, ...], Tensor]:
         models = [Model(1, k, ("erf", each), kind=kind) for each in m]
@@ -112,7 +112,8 @@ def kernel_study(
     The learning rate is 1 over the largest eigenvalue of the infinitely wide network's kernel.
     """
     size, train = settings.size, angles(N_TRAIN)
-    t, pairs = torch.linspace(-math.pi, math.pi, CURVE, dtype=torch.float64), angles(PAIRS)
+    even = torch.linspace(-1, 1, CURVE, dtype=torch.float64)
+    t, pairs = math.pi * even * even.abs().sqrt(), angles(PAIRS)
     shape = (2, len(STEEPNESSES), len(size.kernel_widths))
     curves, errors = torch.zeros(*shape, size.kernel_networks, CURVE), torch.zeros(shape)
     theory = torch.zeros(len(STEEPNESSES), CURVE)
