@@ -40,8 +40,8 @@ SOLVERS = {"cholesky": "Cholesky", "eigen": "eigenvalues", "rank_one": "Shermanâ
 TRIALS = {"exact": (EXACT,), "(weighted) Gaussâ€“Newton": (INEXACT, WEIGHTED), "Fisher (term)": (FISHER, "fisher_term"),
           "H = 0": (NONE,), "Fisher term, by Cholesky": ("fisher_cholesky",)}
 FLOOR = 1e-13  # gaps below are rounding and not drawn
-VALLEY_LEVELS = (0.5, 2.0, 5.0, 12.0, 25.0)
-DRAWN = 30  # points of each function in the figure of the progress lemma
+VALLEY_LEVELS = (0.5, 2.0, 6.0, 16.0)
+DRAWN = 24  # points of each function in the figure of the progress lemma
 
 
 def _curve(fig: go.Figure, runs: Runs, name: str, run: int = 0, *, legend: bool = True, panel: int = 0,
@@ -237,9 +237,9 @@ def fig_path(walk: Walk) -> go.Figure:
                  "curves are level sets, the same for every p.",
     )
     for level in VALLEY_LEVELS:  # |u| = level, as x2 over the x1 that the picture shows
-        x = np.linspace(max(1 - level, -3.0), min(1 + level, 3.0), 61)
+        x = np.linspace(max(1 - level, -3.0), min(1 + level, 3.0), 25)
         half = np.sqrt(np.maximum(level**2 - (1 - x) ** 2, 0)) / 10
-        both = np.concatenate([x * x + half, [np.nan], (x * x - half)[::-1]])
+        both = np.concatenate([x * x + half, [np.nan], (x * x - half)[::-1]]).round(2)
         around = np.concatenate([x, [np.nan], x[::-1]])
         add_line(fig, around, np.where(np.abs(both) < 6.5, both, np.nan), "level", 6, mode="lines", legend=False,
                  gaps=True, line={"width": 0.7, "dash": "solid"})
