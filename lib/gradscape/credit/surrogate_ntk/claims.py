@@ -97,6 +97,7 @@ def measure_c4(settings: Settings) -> Measured:
     matched = run.distance()
     ratios = {f"over {name}": matched / other for name, other in others.items()}
     note = "RMS to others: " + ", ".join(f"{name} {other:.3f}" for name, other in others.items())
+    note += "; standard error of the mean {:.3f}, without control variate {:.3f}".format(*run.noise)
     return Measured({"RMS": matched} | ratios, n=len(run.f_T), note=note)
 
 

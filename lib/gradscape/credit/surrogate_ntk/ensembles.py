@@ -58,6 +58,12 @@ class Run:
         return rms(self.control_variate(model) - self.prediction(model).mean)
 
     @property
+    def noise(self) -> tuple[float, float]:
+        """Standard error of the control-variate mean and of the plain mean, RMS over test angles."""
+        reduced = self.f_T - self.f_0 + self.f_0_train @ self.prediction().G.T
+        return _standard_error(reduced), _standard_error(self.f_T)
+
+    @property
     def raw_distance(self) -> float:
         """RMS of the plain ensemble mean to the matched kernel."""
         return rms(self.f_T.mean(0) - self.prediction().mean)
@@ -67,6 +73,10 @@ class Run:
         """RMS over angles and networks of each network to its own prediction f_0 + G (y - f_0(X))."""
         G, y = self.prediction().G, target(angles(self.n_train))
         return rms(self.f_T - self.f_0 - (y - self.f_0_train) @ G.T)
+
+
+def _standard_error(outputs: Tensor) -> float:
+    return float((outputs.var(0).mean() / len(outputs)).sqrt())
 
 
 def train(
@@ -106,7 +116,10 @@ def spread_run(settings: Settings, *, progress: Progress | None = None) -> Run:
 
 @dataclass(frozen=True)
 class WidthScan:
-    """Distances over width: of the raw ensemble mean and of the control-variate mean, (depths, widths)."""
+    """Distances over width: of the raw ensemble mean and of the control-variate mean, (depths, widths).
+
+    ``noise`` (depths, widths, 2) holds the standard errors of the control-variate mean and of the raw one.
+    """
 
     k: float
     networks: int
@@ -114,6 +127,7 @@ class WidthScan:
     widths: tuple[int, ...]
     raw: Tensor
     reduced: Tensor
+    noise: Tensor
 
 
 @protocol
@@ -123,7 +137,8 @@ def width_scan(settings: Settings, k: float = 1.0, *, progress: Progress | None 
     runs = [[ensemble(settings, k, width, depth) for width in size.widths] for depth in size.depths]
     raw = torch.tensor([[run.raw_distance for run in row] for row in runs])
     reduced = torch.tensor([[run.distance() for run in row] for row in runs])
-    return WidthScan(k, size.networks, size.depths, size.widths, raw, reduced)
+    noise = torch.tensor([[run.noise for run in row] for row in runs])
+    return WidthScan(k, size.networks, size.depths, size.widths, raw, reduced, noise)
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from gradscape.lesson import protocol, replicate_seed
 
 STEEPNESSES = (2.0, 5.0, 20.0)  # m of the paper's figures
 PAIRS = 24  # angles whose pairs make up the error of an empirical kernel
-CURVE = 19  # angles of a kernel's curve, crowded around 0
+CURVE = 17  # angles of a kernel's curve, crowded around 0
 N_TRAIN = 8
 DEPTHS = (1, 2, 3)
-M_GRID = tuple(10 ** (e / 4) for e in range(13))  # m from 1 to 1000
+M_GRID = tuple(10 ** (e / 2) for e in range(7))  # m from 1 to 1000
 ONE = torch.zeros(1, dtype=torch.float64)  # an angle; the circle has no preferred one
 
 

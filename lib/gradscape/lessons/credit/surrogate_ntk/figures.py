@@ -19,9 +19,13 @@ from gradscape.workbench.figures import Axis
 
 _QUARTERS = [-math.pi, -math.pi / 2, 0.0, math.pi / 2, math.pi]
 NAMES = {"ntk": "NTK", "sg": "SG-NTK"}
-N_AXIS = axis("width n", log=True)
-KERNEL_TICKS = (0, 1, 3, 10, 30, 100, 300, 1000)
+KERNEL_TICKS = (0, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 BELOW = {"orientation": "h", "y": -0.2, "yanchor": "top"}
+
+
+def width_axis(widths: Sequence[int]) -> Axis:
+    """Widths on a log scale, marked where there are networks."""
+    return axis("width n", log=True, ticks=widths, labels=[str(n) for n in widths])
 
 
 def angle_axis(title: str = "angle t") -> Axis:
@@ -63,10 +67,10 @@ def fig_kernels(study: KernelStudy) -> go.Figure:
             fig.data[-1].showlegend = i == 0
         add_line(fig, study.t, np.arcsinh(study.theory[i].numpy()), "limit n → ∞", 7, panel=i, legend=i == 0,
                  mode="lines", line={"dash": "dot", "width": 2.5})
-        if study.kind == "sg":
+        if study.kind == "sg" and i == len(study.m) - 1:
             sign = Model().between(study.t, ONE)[1][:, 0]
-            add_line(fig, study.t, np.arcsinh(sign.numpy()), "limit of sign networks", 5, panel=i, legend=i == 0,
-                     mode="lines", line={"width": 1.2})
+            add_line(fig, study.t, np.arcsinh(sign.numpy()), "limit of sign networks", 5, panel=i, mode="lines",
+                     line={"width": 1.2})
     fig.update_layout(legend=BELOW, margin={"b": 90})
     return fig
 
@@ -76,7 +80,7 @@ def _values(theory: Tensor, t: Tensor) -> str:
 
 
 def _list(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:.3g}" for value in values)
+    return ", ".join(f"{value:g}" if value == int(value) else f"{value:.3g}" for value in values)
 
 
 def _sign_value() -> float:
@@ -88,7 +92,7 @@ def fig_convergence(study: KernelStudy) -> go.Figure:
     first, last = float(study.errors[0, 0, 0]), float(study.errors[0, 0, -1])
     moved = float((study.errors[1] - study.errors[0]).abs()[:, -1].max())
     fig = figure(
-        f"How far the {NAMES[study.kind]} of finite networks is from its limit", N_AXIS,
+        f"How far the {NAMES[study.kind]} of finite networks is from its limit", width_axis(study.widths),
         axis("relative RMS over pairs of angles", log=True),
         takeaway=f"At m = 2 it falls from {first:.2f} at n = {study.widths[0]} to {last:.3f} at n = "
                  f"{study.widths[-1]}. Steeper activations need more units. Training for {study.steps} steps changes "
@@ -123,7 +127,7 @@ def fig_spikes(found: Spikes) -> go.Figure:
     n_train = found.sign.G.shape[1]
     fig = panels(
         "What the two kernels predict between training points", ["NTK of erf(m z)", "SG-NTK of erf(m z), k = 1"],
-        [angle_axis()] * 2, [axis("prediction", range=(-1.9, 1.9))] * 2,
+        [angle_axis()] * 2, [axis("prediction", range=(-1.9, 1.9))] * 2, height=430,
         takeaway=f"Halfway between training points the NTK's regression has an RMS of {_list(found.ntk_rms.tolist())} "
                  f"at m = {_list(found.m)}: spikes on zero. The SG-NTK keeps {_list(found.sg_rms.tolist())}, and "
                  f"{found.sign_rms:.3g} for sign networks.",
@@ -153,7 +157,7 @@ def fig_ensembles(runs: Sequence[Run]) -> go.Figure:
     )
     for panel, run in enumerate(runs):
         said, legend = run.prediction(), panel == 0
-        t, mean, sd, found, other = (curve[::3] for curve in (
+        t, mean, sd, found, other = (curve[::2] for curve in (
             run.t, said.mean, said.sd, run.control_variate(), run.prediction(_nngp(run)).mean))
         add_line(fig, t, mean, "SG-NTK mean ± sd", 0, panel=panel, legend=legend, mode="lines",
                  band=(mean - sd, mean + sd))
@@ -173,36 +177,42 @@ def _nngp_distance(run: Run) -> float:
 
 
 def fig_widths(scan: WidthScan) -> go.Figure:
-    """Agreement with the SG-NTK over the width, with and without the control variate."""
+    """Agreement with the SG-NTK over the width, with and without the control variate, and the noise of the means."""
     ends = scan.reduced[0, 0] / scan.reduced[0, -1]
-    deeper = "" if len(scan.depths) == 1 else (
-        f" At n = {scan.widths[-1]} it is " + ", ".join(
-            f"{row[-1]:.3f} with L = {depth}" for depth, row in zip(scan.depths, scan.reduced, strict=True)) + ".")
+    reduced, raw = scan.noise[0, -1].tolist()
+    deeper = "" if len(scan.depths) == 1 else f" At n = {scan.widths[-1]} it is " + ", ".join(
+        f"{row[-1]:.3f} with L = {depth}" for depth, row in zip(scan.depths, scan.reduced, strict=True)) + "."
     fig = figure(
-        f"Ensemble means against SG-NTK regression, k = {scan.k:g}", N_AXIS, axis("RMS over test angles", log=True),
+        f"Means of {scan.networks} networks against SG-NTK regression, k = {scan.k:g}", width_axis(scan.widths),
+        axis("RMS over test angles", log=True),
         takeaway=f"With one hidden layer the distance falls by a factor of {ends:.1f} from n = {scan.widths[0]} to "
-                 f"{scan.widths[-1]}. Raw means of {scan.networks} networks also hold the noise of their starts."
-                 + deeper,
+                 f"{scan.widths[-1]}.{deeper} Part of it is noise: there the standard error of the mean is "
+                 f"{reduced:.3f}, {raw:.3f} without control variate.",
     )
     for i, depth in enumerate(scan.depths):
         add_line(fig, scan.widths, scan.reduced[i], f"control variate, L = {depth}", i)
         add_points(fig, scan.widths, scan.raw[i], f"raw mean, L = {depth}", i + 3)
+    for i, name in enumerate(("control variate", "raw mean")):
+        add_line(fig, scan.widths, scan.noise[0, :, i], f"noise of the {name}, L = 1", 6 + i, mode="lines",
+                 line={"width": 1.2})
     return fig
 
 
 def fig_spread(run: Run) -> go.Figure:
-    """Standard deviation over networks, measured and predicted."""
+    """Standard deviation over networks on half of the circle, measured and predicted."""
     said, found = run.prediction(), run.f_T.std(0)
+    half, t = run.t >= 0, angles(run.n_train)
     fig = figure(
-        f"The spread of {len(run.f_T)} networks of width {run.width}, {run.n_train} training angles", angle_axis(),
-        axis("standard deviation", range=(0, 1.15 * float(max(found.max(), said.sd.max())))),
-        takeaway=f"On average {float(found.mean()):.3f}, predicted {float(said.sd.mean()):.3f}. The predicted one is "
-                 "small at training points and larger between them.",
+        f"The spread of {len(run.f_T)} networks of width {run.width}, {run.n_train} training angles",
+        axis("angle t", "rad", ticks=_QUARTERS[2:], labels=["0", "π/2", "π"]),
+        axis("standard deviation", range=(-0.02, 1.15 * float(max(found.max(), said.sd.max())))),
+        takeaway=f"Half of the circle is shown. Over all of it the mean is {float(found.mean()):.3f}, predicted "
+                 f"{float(said.sd.mean()):.3f}. The predicted spread is small at training points and larger between "
+                 "them.",
     )
-    add_line(fig, run.t[::3], said.sd[::3], "predicted", 0, mode="lines")
-    add_line(fig, run.t[::3], found[::3], "networks", 1, mode="lines")
-    t = angles(run.n_train)
-    add_points(fig, t, 0 * t, "training angles", 7)
+    add_line(fig, run.t[half], said.sd[half], "predicted", 0, mode="lines")
+    add_line(fig, run.t[half], found[half], "networks", 1, mode="lines")
+    add_points(fig, t[t >= 0], 0 * t[t >= 0], "training angles", 7)
     return fig
 
 
@@ -211,7 +221,7 @@ def fig_single(scan: SingleScan) -> go.Figure:
     power = powerlaw.fit(scan.widths, scan.distance.numpy())
     n = np.array(scan.widths, dtype=float)
     fig = figure(
-        "One sign network at a time: distance to its own prediction", N_AXIS,
+        "One sign network at a time: distance to its own prediction", width_axis(scan.widths),
         axis("RMS over angles and networks", log=True),
         takeaway=f"It falls like n^({power.exponents[0]:.2f}), fitted; n^(−1/2) is drawn beside it. A unit flips or it "
                  "does not: at finite width the output jumps where the theory moves smoothly.",
@@ -227,7 +237,7 @@ def fig_digits(found: DigitsResult) -> go.Figure:
     """Test accuracy on digits over the width: single networks, ensembles, and the kernel."""
     R = found.single.shape[1]
     fig = figure(
-        f"Handwritten digits, {found.points} training images, one hidden layer of sign units", N_AXIS,
+        f"Handwritten digits, {found.points} training images, one hidden layer of sign units", width_axis(found.widths),
         axis("test accuracy", range=(0, 1.02)),
         takeaway=f"SG-NTK regression: {found.kernel:.1%}. Single networks have {_accuracies(found.single.mean(1))} "
                  f"at n = {_list(found.widths)}, means of {R} of them {_accuracies(found.ensemble)}. With the random "
