@@ -105,7 +105,7 @@ def test_tables_come_back_as_recorded(monkeypatch):
     monkeypatch.setattr(results, "find", lambda lesson, name: None)
     assert tables.recorded("ways") is None
     prose = tables.prose_table(SMOKE)
-    assert np.shape(prose.columns["validation"]) == (2, 3)
+    assert np.shape(prose.columns["validation"]) == (2, len(training.PROSE_RATES))
 
 
 def test_ways_are_trained_and_read():

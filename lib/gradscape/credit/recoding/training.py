@@ -19,7 +19,7 @@ from gradscape.lesson import protocol, replicate_seed, seeds_of
 RATES = (5e-3, 1e-2, 2e-2)  # learning rates tried for every way of training on the grammar
 VALIDATION = 3000  # replicates from here on draw validation sentences
 PIECE = 40  # tokens to which verses are cut
-PROSE_RATES = (1e-2, 2e-2, 4e-2)  # learning rates tried for every way of training on prose
+PROSE_RATES = (2e-2, 4e-2, 8e-2, 1.6e-1)  # learning rates tried for every way of training on prose
 PROSE_BATCH = 50
 PROSE_ALPHAS = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 PROSE_SIGNALS = ("surprisal", "entropy")
@@ -184,7 +184,7 @@ class ProseResult:
 
 @protocol
 def on_prose(settings: Settings, *, progress: Progress | None = None) -> ProseResult:
-    """The plain LSTM and models trained with recoding, same passes, each at its best of three learning rates."""
+    """The plain LSTM and models trained with recoding, same passes, each at its best of four learning rates."""
     size, data = settings.size, prose(settings)
     ways = PROSE_WAYS if size.prose_supervised else PROSE_WAYS[:2]
     seeds, total, done = seeds_of(settings, size.prose_seeds), len(ways) * (len(PROSE_RATES) + size.prose_seeds - 1), 0
