@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from gradscape.credit import noprop
 from gradscape.credit.noprop import experiments as ex
-from gradscape.credit.noprop.tables import accuracy_table, schedule_table
+from gradscape.credit.noprop.tables import TABLES
 from gradscape.lessons.credit import noprop as view
 
 from tests.figures import assert_words_and_data
@@ -29,7 +29,7 @@ def readings():
         ("listening", lambda: view.fig_listening(ex.dt(SMOKE)[0].listening)),
         ("way", lambda: view.fig_way(view.way(SMOKE, "late", 7, 1.0))),
         ("retrain", lambda: view.fig_retrain(ex.retrain(SMOKE))),
-        ("nothing recorded", lambda: view.fig_recorded(None)),
+        ("nothing recorded", lambda: view.fig_recorded([])),
     ],
 )
 def test_figure_has_words_and_finite_data(name, make):
@@ -89,12 +89,15 @@ def test_a_model_can_be_retrained_and_stopped():
 
 @pytest.mark.standard
 def test_the_recorded_tables_have_a_row_for_each_model():
-    tiny = SMOKE.replace(sizes="train:200,test:100,epochs:2,early:1,one_epochs:1,steps:2")
-    table = accuracy_table(tiny)
-    rows = list(table.rows())
-    assert {row["data"] for row in rows} == {"digits", "Fashion 14 x 14", "Fashion 28 x 28"}
-    assert {row["method"] for row in rows} == {"DT", "CT", "FM", "backprop"}
-    assert all(0 <= row[name] <= 1 for row in rows for name in ("single", "noise_free", "vote", "first_block"))
-    assert_words_and_data(view.fig_recorded(table), "recorded", finite=True)
-    learned = schedule_table(tiny)
+    tiny = SMOKE.replace(sizes="train:200,test:100,epochs:2,chain_epochs:1,one_epochs:1,steps:2")
+    made = {name: make(tiny) for name, make in TABLES.items()}
+    assert {name: len(list(table.rows())) for name, table in made.items()} == {
+        "variants": 4, "rates": 6, "fashion": 2, "convolutions": 1, "schedule": 41,
+    }
+    learned = made.pop("schedule")
     assert np.all(np.diff(learned.columns["alpha_bar"]) > 0)
+    for name, table in made.items():
+        assert table.table == name
+        for row in table.rows():
+            assert all(0 <= row[key] <= 1 for key in ("single", "noise_free", "vote", "first_block"))
+    assert_words_and_data(view.fig_recorded(list(made.values())), "recorded", finite=True)

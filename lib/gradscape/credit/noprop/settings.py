@@ -19,15 +19,16 @@ class Sizes:
     chain_epochs: int = 40  # passes of back-propagation for N2; it goes on to `epochs`, which is reported
     one_epochs: int = 60  # passes of NoProp-CT and of NoProp-FM
     steps: int = 50  # steps of inference of CT and FM
-    fashion_seeds: int = 1  # starts on Fashion-MNIST, which only the recorded table needs
-    fashion_epochs: int = 1  # passes there
-    fashion_early: int = 1  # first look there
+    fashion_seeds: int = 1  # starts on Fashion-MNIST, which only recorded tables need
+    fashion_epochs: int = 6  # passes there
+    fashion_early: int = 6  # first look there
+    conv_epochs: int = 1  # passes there of the block with convolutions
 
 
 SIZES = {
-    "smoke": Sizes(train=300, test=200, epochs=3, early=2, chain_epochs=2, one_epochs=3, steps=5),
+    "smoke": Sizes(train=300, test=200, epochs=3, early=2, chain_epochs=2, one_epochs=3, steps=5, fashion_epochs=1),
     "quick": Sizes(),
-    "full": Sizes(seeds=6, fashion_seeds=2, fashion_epochs=25, fashion_early=6),
+    "full": Sizes(seeds=6, fashion_seeds=2, fashion_epochs=25, conv_epochs=5),
 }
 
 
