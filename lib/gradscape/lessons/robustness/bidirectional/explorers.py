@@ -114,8 +114,8 @@ def explorer_curves(settings: Settings) -> Explorer:
 
     return explore(
         compute, redraw(fig_curves),
-        [field("attack"), Control("networks", "int", 1, 3, about="seeds averaged"),
-         Control("images", "int", 50, 200, default=100, about="test images")],
+        [field("attack"), Control("networks", "int", 1, 2, about="seeds averaged"),
+         Control("images", "int", 50, 150, default=100, about="test images")],
         settings=settings, name="curves", mode="quick",
         presets={"one step": {}, "predicted labels": {"attack": "fgsm_pred"}, "ten steps": {"attack": "pgd_margin"}},
     )
