@@ -60,7 +60,7 @@ def fig_readings(looks: Sequence[tuple[str, Sequence[Looked]]]) -> go.Figure:
     k = int(gap.argmax())
     drawn = {name: np.array(found) for name, found in values.items()}
     low = min(min(drawn[name]) for name in SHOWN[:3]) - 0.04
-    hidden = [f"{looks[i][0]} {v:.3f}" for i, v in enumerate(drawn["first_block"]) if v < low]
+    hidden = [f"{looks[i][0]}, {v:.3f}" for i, v in enumerate(drawn["first_block"]) if v < low]
     fig = figure(
         "The same models, read in four ways", axis("model"), axis("test accuracy", range=(low, 1.005)),
         takeaway=f"The noise of a single run costs most for {looks[k][0]}: {values['single'][k]:.3f} against "
@@ -148,7 +148,8 @@ def fig_recorded(tables: Sequence[Table | None]) -> go.Figure:
     found = [table for table in tables if table is not None]
     groups: dict[str, list[dict[str, float]]] = {}
     for row in (row for table in found for row in table.rows()):
-        label = f"{row['data'].split(' ')[0]}: {row['method']} {row['variant']}, {row['epochs']} epochs"
+        place, plural = row["data"].split(" ")[0], "s" if row["epochs"] > 1 else ""
+        label = f"{place}: {row['method']} {row['variant']}, {row['epochs']} epoch{plural}"
         groups.setdefault(label, []).append({name: row[name] for name in READINGS})
     labels = list(groups) or ["nothing recorded"]
     mean = {
