@@ -17,7 +17,8 @@ class _Binary(nn.Module):
 
     ``o``, ``t``, ``m`` serve ReSTE, ``clip`` the straight-through estimator, ``tau`` EDE. ``scale`` "layer" is the
     official code's mean of |w| over all weights of the layer, "channel" one mean for each output (as in XNOR-Net),
-    "none" leaves +-1. The gradient also flows through the scale.
+    "none" leaves +-1. The gradient also flows through the scale. A weight that is exactly 0 has sign 0, a third
+    value, as in torch; random starts have none.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ class Sizes:
 SIZES = {
     "smoke": Sizes(rows=512, epochs=2, seeds=2, digit_epochs=2, digit_seeds=2, tune_seeds=1, points=2000),
     "quick": Sizes(),
-    "full": Sizes(more_arms=True, digit_seeds=12, tune_seeds=4, tune_fashion=True, conv_seeds=2),
+    "full": Sizes(more_arms=True, digit_seeds=6, tune_fashion=True, conv_seeds=2),
 }
 
 
