@@ -156,6 +156,21 @@ class TestQuick:
         assert explorer.status["text"].endswith("the figure shows the last finished result")
         assert heights(explorer) == before
 
+    def test_takes_its_time_for_the_first_figure_if_the_limit_leaves_none(self) -> None:
+        tries = []
+
+        def slow(values: Any, task: Any) -> np.ndarray:
+            tries.append(task.deadline)
+            if len(tries) == 1:
+                while True:
+                    task.check()
+            return compute(values, task)
+
+        explorer = toy(compute=slow, mode="quick", limit_s=0.02)
+        assert explorer.status["kind"] == "ok"
+        assert len(heights(explorer)) > 0
+        assert tries[1] == float("inf")
+
 
 class TestRun:
     def gated(self, **changes: Any) -> tuple[Explorer, threading.Event, threading.Event]:

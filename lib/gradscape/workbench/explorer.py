@@ -241,6 +241,8 @@ class Explorer:
             self.status = {"kind": "stale", "text": "press Run"}
         elif initial is None and headless.mode() == "live":
             self._answer(self.start, Task(self.limit_s))
+            if self.status["kind"] == "stopped" and self.result is None:
+                self._answer(self.start, Task())  # on a slow machine too: there is no earlier figure to fall back on
         else:
             # a stored figure must not depend on the machine's speed, and a failure must stop the notebook
             self.result = self._cache[self.start] = self.compute(self.start, Task()) if initial is None else initial
