@@ -234,7 +234,8 @@ def fig_plane(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
         label = [f"{row['o_end']:g}" if kind == "reste" else NAMES[kind] for row in own]
         add_points(
             fig, [row["e"] for row in own], [row["s"] for row in own], NAMES[kind], i,
-            mode="lines+markers+text" if kind == "reste" else "markers+text", text=label, textposition="top center",
+            mode="lines+markers+text" if kind == "reste" else "markers+text", text=label,
+            textposition="top center" if kind == "reste" else "bottom center",
             cliponaxis=False, marker={
                 "color": [row["acc"] for row in own], "colorscale": "Viridis", "cmin": min(acc), "cmax": max(acc),
                 "size": 12, "showscale": i == 0, "colorbar": {"title": "accuracy", "x": 1.02, "len": 0.9},
