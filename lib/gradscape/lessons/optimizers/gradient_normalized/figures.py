@@ -41,7 +41,7 @@ TRIALS = {"exact": (EXACT,), "(weighted) Gauss–Newton": (INEXACT, WEIGHTED), "
           "H = 0": (NONE,), "Fisher term, by Cholesky": ("fisher_cholesky",)}
 FLOOR = 1e-13  # gaps below are rounding and not drawn
 VALLEY_LEVELS = (0.5, 2.0, 6.0, 16.0)
-DRAWN = 24  # points of each function in the figure of the progress lemma
+DRAWN = 20  # points of each function in the figure of the progress lemma
 
 
 def _curve(fig: go.Figure, runs: Runs, name: str, run: int = 0, *, legend: bool = True, panel: int = 0,
@@ -52,7 +52,7 @@ def _curve(fig: go.Figure, runs: Runs, name: str, run: int = 0, *, legend: bool 
     along = np.arange(last + 1)
     if solves:
         along = np.concatenate([[0], np.cumsum(result.trials[:last, run].numpy())])
-    keep = np.unique(np.round(np.geomspace(1, last + 1, 30)).astype(int)) - 1 if last > 30 else slice(None)
+    keep = np.unique(np.round(np.geomspace(1, last + 1, 22)).astype(int)) - 1 if last > 22 else slice(None)
     add_line(fig, along[keep], gap[keep], LABELS[name], SERIES[name], legend=legend, panel=panel)
 
 
