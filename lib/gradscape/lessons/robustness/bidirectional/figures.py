@@ -289,9 +289,10 @@ def fig_networks(table: Table | None) -> go.Figure:
     compared = [(n, rival) for n in names for rival in ("bp", SAME) if (n, rival) in rows]
     shown = {"none": "no hidden", "one": "one hidden", "two": "two hidden", "four": "four hidden"}
     labels = [shown.get(n, n) + ("" if rival == "bp" else ", same rates") for n, rival in compared]
+    more = " Same rates: BP trained at the rates that the paper gives BL."
     fig = figure(
         "BL minus BP, network by network (recorded)", axis("network"), axis("difference of accuracies"),
-        takeaway=f"{caption}. Fashion-MNIST, ε = {EPS:g}. Same rates: BP trained at the rates that the paper gives BL.",
+        takeaway=f"{caption}. Fashion-MNIST, ε = {EPS:g}." + more * any(rival == SAME for _, rival in compared),
     )
     for i, (field, label) in enumerate((("clean", "clean"), ("fgsm_true", "FGSM, true labels"),
                                         ("pgd_margin", "PGD on the margin"))):
