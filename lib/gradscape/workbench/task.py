@@ -49,8 +49,13 @@ class Task:
         if self.cancelled:
             raise Stopped
 
+    def step(self, done: int, total: int) -> None:
+        """:meth:`check`, then :meth:`progress`: hand it on as the ``progress=`` of any function of the library."""
+        self.check()
+        self.progress(done, total)
+
     def progress(self, done: int, total: int) -> None:
-        """Say how far the computation is; hand it on as the ``progress=`` of any function of the library."""
+        """Say how far the computation is; a computation that keeps its partial result asks :attr:`cancelled` beside."""
         now = time.monotonic()
         if self._report is not None and (done >= total or now - self._told >= PROGRESS_EVERY):
             self._told = now

@@ -61,11 +61,7 @@ def explorer_retrain(settings: Settings) -> Explorer:
     """Train NoProp-DT on the digits."""
 
     def compute(values: Values, task: Task) -> DTStudy:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return retrain(values.settings, progress=progress)
+        return retrain(values.settings, progress=task.step)
 
     return explore(
         compute, redraw(fig_retrain), [field(name) for name in ("T", "schedule", "eta", "width", "epochs")],

@@ -109,8 +109,7 @@ def explorer_train(settings: Settings) -> Explorer:
         recoder = Recoder(models[1], values.signal, step, target=values.target)
 
         def progress(done: int, total: int, offset: int = 0) -> None:
-            task.check()
-            task.progress(done + offset * total, 2 * total)
+            task.step(done + offset * total, 2 * total)
 
         losses = [
             train(models[0], data, recipe, seed=seed, progress=progress),

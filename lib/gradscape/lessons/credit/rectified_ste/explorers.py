@@ -71,10 +71,7 @@ def explorer_gradients(settings: Settings) -> Explorer:
     """The distribution of one network's gradients on the digits."""
 
     def compute(values: Values, task: Task) -> Gradients:
-        def progress(done: int, total: int) -> None:
-            task.check()
-
-        return gradients(arm_of(values.settings), values.epoch, GRADIENT_EPOCHS, settings.seed, progress=progress)
+        return gradients(arm_of(values.settings), values.epoch, GRADIENT_EPOCHS, settings.seed, progress=task.step)
 
     return explore(
         compute, redraw(fig_gradients),
@@ -90,11 +87,7 @@ def explorer_network(settings: Settings) -> Explorer:
     """Train networks of your own choice, beside o = 1 at the same rate."""
 
     def compute(values: Values, task: Task) -> Alone:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        found = network(values.settings, progress=progress)
+        found = network(values.settings, progress=task.step)
         if not np.isfinite(found.history.loss).all():
             raise ValueError(f"lr={values.lr!r}: the loss is no longer finite; a smaller rate is needed")
         return found

@@ -160,11 +160,7 @@ def explorer_ensemble(settings: Settings) -> Explorer:
     """Train an ensemble of sign networks and lay it over its kernel's prediction."""
 
     def compute(values: Values, task: Task) -> Run:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return run_point(values.settings, progress=progress)
+        return run_point(values.settings, progress=task.step)
 
     names = ("k", "depth", "n_train", "width", "networks", "steps", "rate", "sw2", "sb2")
     return explore(

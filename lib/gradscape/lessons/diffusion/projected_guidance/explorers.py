@@ -135,11 +135,7 @@ def explorer_trained(settings: Settings) -> Explorer:
     }
 
     def compute(values: Values, task: Task):
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return compare_garments(values.settings, progress=progress)
+        return compare_garments(values.settings, progress=task.step)
 
     return explore(
         compute, redraw(fig_trained), [field(name) for name in GUIDANCE], settings=settings, name="trained", mode="run",

@@ -64,11 +64,7 @@ def explorer_network(settings: Settings) -> Explorer:
     """Train a network of any width beside the kernel."""
 
     def compute(values: Values, task: Task) -> NetworkRun:
-        def watch(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return network_run(values.settings, watch)
+        return network_run(values.settings, task.step)
 
     return explore(
         compute, redraw(fig_network), [field(name) for name in ("width", "n", "modes")], settings=settings,

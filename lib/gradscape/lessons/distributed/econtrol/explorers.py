@@ -14,7 +14,7 @@ def explorer_curves(settings: Settings) -> Explorer:
     """Five methods on one problem."""
 
     def compute(values: Values, task: Task) -> Own:
-        return own(values.settings, progress=lambda done, total: task.check())
+        return own(values.settings, progress=task.step)
 
     return explore(
         compute, redraw(fig_curves), [field("eta_ratio"), *map(field, PROBLEM)], settings=settings, name="curves",
@@ -55,11 +55,7 @@ def explorer_sweep(settings: Settings) -> Explorer:
     """Final error against the gain, on the settings' own problem."""
 
     def compute(values: Values, task: Task) -> Sweep:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return own_sweep(values.settings, progress=progress)
+        return own_sweep(values.settings, progress=task.step)
 
     return explore(
         compute, redraw(fig_sweep), [field(name) for name in PROBLEM], settings=settings, name="sweep", mode="run",

@@ -62,11 +62,7 @@ def explorer_many(settings: Settings) -> Explorer:
     """The same race with up to 1000 clients, at a button."""
 
     def compute(values: Values, task: Task) -> Own:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return own(values.settings, progress=progress)
+        return own(values.settings, progress=task.step)
 
     return explore(
         compute, redraw(fig_own), [field("n"), field("spread"), field("k"), field("multiple")], settings=settings,

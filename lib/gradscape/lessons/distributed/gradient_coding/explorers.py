@@ -57,11 +57,7 @@ def explorer_search(settings: Settings) -> Explorer:
     """Search all parameters on a probe of the settings' cluster."""
 
     def compute(values: Values, task: Task) -> Cluster:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return searched(values.settings, progress=progress)
+        return searched(values.settings, progress=task.step)
 
     return explore(
         compute, redraw(fig_choice), [field("workers"), *map(field, CLUSTER)], settings=settings, name="search",

@@ -64,20 +64,12 @@ def explorer_map(settings: Settings) -> Explorer:
     )
 
 
-def _reporting(task: Task) -> Any:
-    def progress(done: int, total: int) -> None:
-        task.check()
-        task.progress(done, total)
-
-    return progress
-
-
 def explorer_gamp(settings: Settings) -> Explorer:
     """GAMP-RIE on one drawn teacher, beside state evolution."""
 
     def compute(values: Values, task: Task) -> GampCell:
         torch.set_num_threads(1)
-        return own_gamp(values.settings, progress=_reporting(task))
+        return own_gamp(values.settings, progress=task.step)
 
     return explore(compute, redraw(fig_rounds), [field(name) for name in (*TEACHER, "d")], settings=settings,
                    name="gamp", mode="run", initial=own_gamp(settings), presets=SIMULATED)
@@ -88,7 +80,7 @@ def explorer_gd(settings: Settings) -> Explorer:
 
     def compute(values: Values, task: Task) -> DescentRun:
         torch.set_num_threads(1)
-        return own_descent(values.settings, progress=_reporting(task))
+        return own_descent(values.settings, progress=task.step)
 
     return explore(compute, redraw(fig_descent), [field(name) for name in (*TEACHER, "d", "starts")],
                    settings=settings, name="gd", mode="run", initial=own_descent(settings), presets=SIMULATED)

@@ -82,11 +82,7 @@ def explorer_networks(settings: Settings) -> Explorer:
     size = settings.size
 
     def compute(values: Values, task: Task) -> Curves:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return two_layer_at(values.settings.protocol, values.snr, values.P, values.steps, progress=progress)
+        return two_layer_at(values.settings.protocol, values.snr, values.P, values.steps, progress=task.step)
 
     return explore(
         compute, redraw(fig_networks),

@@ -52,12 +52,8 @@ def explorer_map(settings: Settings) -> Explorer:
     size = settings.size
 
     def compute(values: Values, task: Task) -> Grid:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
         made = TwoScale(values.n, D, values.p, values.kappa, values.noise)
-        return descent_map(made, size.map_penalties, size.map_times, seeds_of(settings, size.map_sets), progress)
+        return descent_map(made, size.map_penalties, size.map_times, seeds_of(settings, size.map_sets), task.step)
 
     return explore(
         compute, redraw(fig_map),

@@ -69,11 +69,7 @@ def explorer_networks(settings: Settings) -> Explorer:
     """Train the networks of one cell."""
 
     def compute(values: Values, task: Task) -> GridRuns:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return run_point(values.settings, progress=progress)
+        return run_point(values.settings, progress=task.step)
 
     names = ("alpha", "T", "depth", "act", "P", "batch", "dataset")
     return explore(

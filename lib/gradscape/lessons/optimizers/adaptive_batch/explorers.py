@@ -58,11 +58,7 @@ def explorer_train(settings: Settings) -> Explorer:
     """Train softmax regression or a small network on images with any test."""
 
     def compute(values: Values, task: Task) -> tuple[Trained, Trained]:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return own_training(values.settings, progress=progress)
+        return own_training(values.settings, progress=task.step)
 
     return explore(
         compute, redraw(fig_trained), [field(name) for name in ("test", "eta", "theta", "nu", "lr", "model")],

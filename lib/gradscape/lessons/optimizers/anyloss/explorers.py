@@ -80,11 +80,7 @@ def explorer_table(settings: Settings) -> Explorer:
     """Train every rule for every metric on one KEEL table."""
 
     def compute(values: Values, task: Task) -> Scores:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return one_table(values.settings, progress=progress)
+        return one_table(values.settings, progress=task.step)
 
     return explore(
         compute, redraw(fig_table_run), [field(name) for name in ("table", "L", "start", "steps")],

@@ -49,11 +49,7 @@ def explorer_train(settings: Settings) -> Explorer:
     """Train three networks that start alike, with Adam, Adam at half the rate and diffGrad."""
 
     def compute(values: Values, task: Task) -> Trained:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return single(values.settings, progress=progress)
+        return single(values.settings, progress=task.step)
 
     return explore(
         compute, redraw(fig_train), [field(name) for name in ("lr", "loss_scale", "variant")],

@@ -59,11 +59,7 @@ def explorer_large(settings: Settings) -> Explorer:
     """LogSumExp with up to 500 variables, at most 200 iterations of each method."""
 
     def compute(values: Values, task: Task) -> Comparison:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return compare(values.variables, values.mu, settings.seed, LARGE_LIMIT, progress=progress)
+        return compare(values.variables, values.mu, settings.seed, LARGE_LIMIT, progress=task.step)
 
     return explore(
         compute, redraw(fig_compare),

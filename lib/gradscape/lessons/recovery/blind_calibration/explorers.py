@@ -106,11 +106,7 @@ def explorer_diagram(settings: Settings) -> Explorer:
     size = settings.size
 
     def compute(values: Values, task: Task) -> PhaseDiagram:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return diagram_at(settings, values.n, values.rho, progress, values.seeds)
+        return diagram_at(settings, values.n, values.rho, task.step, values.seeds)
 
     return explore(
         compute, redraw(fig_transition),

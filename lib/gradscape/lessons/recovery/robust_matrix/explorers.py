@@ -34,11 +34,7 @@ def explorer_problems(settings: Settings) -> Explorer:
         return own_run(at, at.size.overlay, tuple(dict.fromkeys((R, at.rank))), progress=progress)
 
     def compute(values: Values, task: Task) -> OwnRun:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return solved(values.settings, progress)
+        return solved(values.settings, task.step)
 
     return explore(
         compute, redraw(fig_run), [field(name) for name in PROBLEM], settings=settings, name="problems", mode="run",
@@ -66,11 +62,7 @@ def explorer_rip(settings: Settings) -> Explorer:
     """Alignment and δ of drawn measurements, near the true matrix or far from it."""
 
     def compute(values: Values, task: Task) -> OwnRip:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return own_rip(values.settings, values.norm, progress=progress)
+        return own_rip(values.settings, values.norm, progress=task.step)
 
     return explore(
         compute, redraw(fig_sweep),

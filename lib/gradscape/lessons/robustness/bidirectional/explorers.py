@@ -125,11 +125,7 @@ def explorer_train(settings: Settings) -> Explorer:
     """Train back-propagation and another variant from one start."""
 
     def compute(values: Values, task: Task) -> Pair:
-        def progress(done: int, total: int) -> None:
-            task.check()
-            task.progress(done, total)
-
-        return pair(values.settings, progress=progress)
+        return pair(values.settings, progress=task.step)
 
     return explore(
         compute, redraw(fig_pair), [field(name) for name in ("net", "variant", "iters", "lr_g", "wd", "eps", "noise")],
