@@ -68,6 +68,15 @@ def test_network_explorer_trains_another_width():
     assert not torch.equal(before.network, explorer.result.network)
 
 
+def test_network_is_tested_on_images_it_was_not_trained_on():
+    settings = SMOKE.replace(dataset="digits", d=4)
+    made, run = se.training_set(settings), se.network_run(settings)
+    kernel = se.KernelPath(se.embed(made.data.t, made.data.x, made.T), made.data.x0)
+    torch.testing.assert_close(run.kernel, kernel.discrete(made.test, 0.5, torch.tensor(run.steps)))
+    train = {tuple(row) for row in made.data.x0.tolist()}
+    assert train.isdisjoint(map(tuple, made.labels.tolist()))
+
+
 def test_point_reads_the_settings_own_training_set():
     values = se.point(SMOKE.replace(e=1e7)).scalars
     assert values["error_at_e"] == values["error_end"] > values["error_best"]

@@ -1,11 +1,10 @@
 """The kernel that a wide network follows, its whole training path, and what the path's error is made of."""
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
+from gradscape.numerics.kernels import relu_slopes
 from gradscape.numerics.spectral import SymmetricPath, gain
 from gradscape.validate import at_least, finite, positive
 
@@ -21,9 +20,7 @@ def ntk(Z1: Tensor, Z2: Tensor) -> Tensor:
         if finite(name, Z).ndim != 2:
             raise ValueError(f"{name} has shape {tuple(Z.shape)}: must be (n, inputs)")
     inner = Z1 @ Z2.mT
-    lengths = Z1.norm(dim=1)[:, None] * Z2.norm(dim=1)
-    angle = torch.arccos((inner / lengths.clamp_min(torch.finfo(inner.dtype).tiny)).clamp(-1, 1))
-    return inner * (math.pi - angle) / (2 * math.pi)
+    return inner * relu_slopes((Z1**2).sum(1, keepdim=True), (Z2**2).sum(1), inner)
 
 
 class KernelPath:

@@ -42,6 +42,8 @@ class TrainingSet:
 
     mixture: GaussianMixture | None
     data: ScoreData
+    test: Tensor  # network inputs on which errors are read
+    labels: Tensor  # and their own X_0
     T: float
     path: KernelPath
     times: Tensor
@@ -69,13 +71,14 @@ def _training_set(settings: Settings) -> TrainingSet:
         target = mixture.posterior_mean(other.t, other.x)
     data = within_ball(make_regression(train, settings.n, T0, T, seed), T)
     path = KernelPath(embed(data.t, data.x, T), data.x0)
-    errors = ((path.predict(embed(other.t, other.x, T), times) - target) ** 2).mean((1, 2))
+    inputs = embed(other.t, other.x, T)
+    errors = ((path.predict(inputs, times) - target) ** 2).mean((1, 2))
     held = holdout_stopping(data, times, seed=seed, T=T)
     if mixture is None:
         sigma = held.sigma
     else:
         sigma = math.sqrt(float(mixture.posterior_cov_trace(data.t, data.x).mean()) / mixture.d)
-    return TrainingSet(mixture, data, T, path, times, errors, held, sigma)
+    return TrainingSet(mixture, data, inputs, other.x0, T, path, times, errors, held, sigma)
 
 
 def training_set(settings: Settings) -> TrainingSet:
@@ -158,12 +161,10 @@ def network_run(settings: Settings, watch: Callable[[int, int], None] | None = N
     made = training_set(settings)
     data = made.data.rows(torch.arange(min(NET_LIMIT, len(made.data))))
     Z = embed(data.t, data.x, made.T)
-    source = digit_components(settings.d, settings.n, 0)[1] if made.mixture is None else made.mixture
-    other = make_regression(source, OWN_TEST, settings.T0, settings.T, replicate_seed(settings.seed, 0), TEST)
-    test, steps = embed(other.t, other.x, made.T), (1, 2, 5, 10, 20, 50, 100, STEPS)
+    steps = (1, 2, 5, 10, 20, 50, 100, STEPS)
     width = settings.width + settings.width % 2
-    found = train_gd(ScoreMLP(data.x.shape[1], width, settings.seed), Z, data.x0, LR, STEPS, steps, test, watch)
-    kernel = KernelPath(Z, data.x0).discrete(test, LR, torch.tensor(steps))
+    found = train_gd(ScoreMLP(data.x.shape[1], width, settings.seed), Z, data.x0, LR, STEPS, steps, made.test, watch)
+    kernel = KernelPath(Z, data.x0).discrete(made.test, LR, torch.tensor(steps))
     return NetworkRun(width, found.steps, found.outputs, kernel)
 
 

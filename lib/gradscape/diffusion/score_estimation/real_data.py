@@ -9,13 +9,12 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from gradscape.diffusion.score_estimation.experiments import path_errors, training_times
+from gradscape.diffusion.score_estimation.experiments import fresh_truth, training_times
 from gradscape.diffusion.score_estimation.kernel import KernelPath
 from gradscape.diffusion.score_estimation.process import (
     TEST,
     Field,
     GaussianMixture,
-    ScoreData,
     embed,
     make_regression,
     within_ball,
@@ -105,11 +104,10 @@ def learned_mean(path: KernelPath, time: float, T: float) -> Field:
 
 
 def sampled(
-    mixture: GaussianMixture, data: ScoreData, stop: float, count: int, seed: int, T0: float, T: float,
+    mixture: GaussianMixture, path: KernelPath, stop: float, count: int, seed: int, T0: float, T: float,
     end: float = LONG,
 ) -> Samples:
-    """Sample with the score at two training times, from the same noise, and with the true score."""
-    path = KernelPath(embed(data.t, data.x, T), data.x0)
+    """Sample with the score of a path at two training times, from the same noise, and with the true score."""
     early, late = (reverse_sample(learned_mean(path, time, T), count, mixture.d, seed, T0=T0, T=T)
                    for time in (stop, end))
     true = reverse_sample(mixture.posterior_mean, count, mixture.d, seed, T0=T0, T=T)
@@ -124,9 +122,11 @@ def samples(settings: Settings, *, progress: Progress | None = None) -> list[Sam
     size, times, found = settings.size, training_times(settings.size.times), []
     for r, seed in enumerate(seeds_of(settings, size.sample_seeds)):
         mixture = settings.mixture(r)
-        errors = path_errors(mixture, SAMPLE_N, size.test, times, seed, settings.T0, settings.T)
         data = within_ball(make_regression(mixture, SAMPLE_N, settings.T0, settings.T, seed), settings.T)
-        found.append(sampled(mixture, data, float(times[errors.best]), size.samples, seed, settings.T0, settings.T))
+        path = KernelPath(embed(data.t, data.x, settings.T), data.x0)
+        truth = fresh_truth(mixture, size.test, seed, settings.T0, settings.T)
+        best = int(truth.errors(path.predict(truth.Z, times)).argmin())
+        found.append(sampled(mixture, path, float(times[best]), size.samples, seed, settings.T0, settings.T))
         if progress is not None:
             progress(r + 1, size.sample_seeds)
     return found

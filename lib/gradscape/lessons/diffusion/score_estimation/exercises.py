@@ -87,7 +87,7 @@ def _distances(schedule: Callable[[Tensor], Tensor] | None) -> tuple[float, floa
         path = KernelPath(embed(data.t, data.x), data.x0)
         gap = path.predict(embed(test.t, test.x), times) - mixture.posterior_mean(test.t, test.x)
         stop = float(times[(gap**2).mean((1, 2)).argmin()])
-        made = sampled(mixture, data, stop, SAMPLES, seed, T0, T_END)
+        made = sampled(mixture, path, stop, SAMPLES, seed, T0, T_END)
         found.append((made.distances["stopped"], made.distances["ended"]))
     return tuple(np.mean(found, 0).tolist())  # type: ignore[return-value]
 
