@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gradscape.datasets import integrity
 from gradscape.datasets.builders import fashion_mnist as builder
+from gradscape.datasets.builders.command import write_arrays
 
 from tests.datasets.loopback import idx
 
@@ -73,7 +74,7 @@ def test_build_write_check(source, tmp_path, capsys):
     with np.load(out, allow_pickle=False) as stored:
         changed = dict(stored)
     changed["test_labels"] = changed["test_labels"][::-1]
-    builder.write(changed, out)
+    write_arrays(changed, out)
     assert builder.main([str(source), "--out", str(out), "--check"]) == 1
     assert "differs in test_labels" in capsys.readouterr().out
 
@@ -98,7 +99,7 @@ def test_a_source_that_is_not_fashion_mnist(source, tmp_path, capsys):
 class TestDebian:
     def test_the_committed_file_is_built_from_it(self, tmp_path):
         assert builder.main(["--check"]) == 0
-        builder.write(builder.build(DEBIAN), tmp_path / "again.npz")
+        write_arrays(builder.build(DEBIAN), tmp_path / "again.npz")
         with np.load(tmp_path / "again.npz") as again:
             described = integrity.registry()["committed"]["fashion_mnist.npz"]["arrays"]
             assert {name: builder.array_digest(again[name]) for name in again.files} == {

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gradscape import datasets
 from gradscape.datasets import DataError, fashion, integrity
-from gradscape.datasets.builders.fashion_mnist import array_digest
+from gradscape.datasets.builders.command import array_digest
 
 MAX_COMMITTED_BYTES = 6_000_000  # what a clone may be asked to carry for one data set
 

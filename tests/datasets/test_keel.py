@@ -6,7 +6,7 @@ import pytest
 import torch
 from gradscape.datasets import integrity, tables
 from gradscape.datasets.builders import keel as builder
-from gradscape.datasets.builders.fashion_mnist import array_digest
+from gradscape.datasets.builders.command import array_digest
 
 # rows, features and rare rows as the KEEL repository states them (abalone: its sex as three columns)
 KNOWN = {

