@@ -4,11 +4,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor
 
+from gradscape import datasets
 from gradscape.diffusion.score_estimation.experiments import fresh_truth, training_times
 from gradscape.diffusion.score_estimation.kernel import KernelPath
 from gradscape.diffusion.score_estimation.process import (
@@ -28,17 +28,10 @@ Progress = Callable[[int, int], None]
 SAMPLE_N, LONG = 300, 1e7  # training triples of the sampled scores, and the time of no stopping
 
 
-@cache
-def _digits() -> Tensor:
-    from sklearn.datasets import load_digits
-
-    return torch.from_numpy(load_digits().data).double()
-
-
 def digit_components(d: int, train: int, seed: int) -> tuple[Tensor, Tensor]:
     """Images of digits as d whitened principal components, training (train, d) and test rows; the components and
     their scales come from the training images alone."""
-    images = _digits()
+    images = datasets.digits(scale="raw", dtype=torch.float64).x
     order = torch.randperm(len(images), generator=generator(seed, 7))
     known = images[order[:train]]
     center = known.mean(0)

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from gradscape import datasets
 from gradscape.dynamics.bandlimited.experiments import sample_points
 from gradscape.dynamics.bandlimited.networks import (
     ACTIVATIONS,
@@ -44,10 +46,8 @@ class DigitAccuracy:
 @protocol
 def digit_accuracy(settings: Settings, *, progress: Progress | None = None) -> DigitAccuracy:
     """Tanh nets of 100 units on scikit-learn's digits (pixels over 16), one output per class, the largest wins."""
-    from sklearn.datasets import load_digits
-
-    pixels, labels = load_digits(return_X_y=True)
-    pixels, wanted, size = pixels / 16.0, np.eye(10)[labels], settings.size
+    pixels, labels = (part.numpy() for part in datasets.digits(dtype=torch.float64))
+    wanted, size = np.eye(10)[labels], settings.size
     accuracy, norm, within = np.empty((3, len(size.image_lambdas), size.image_seeds))
     for s, seed in enumerate(seeds_of(settings, size.image_seeds)):
         order = np.random.default_rng(seed).permutation(len(pixels))
