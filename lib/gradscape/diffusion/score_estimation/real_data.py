@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gradscape import datasets
+from gradscape.datasets import tables
 from gradscape.diffusion.score_estimation.experiments import fresh_truth, training_times
 from gradscape.diffusion.score_estimation.kernel import KernelPath
 from gradscape.diffusion.score_estimation.process import (
@@ -31,7 +31,7 @@ SAMPLE_N, LONG = 300, 1e7  # training triples of the sampled scores, and the tim
 def digit_components(d: int, train: int, seed: int) -> tuple[Tensor, Tensor]:
     """Images of digits as d whitened principal components, training (train, d) and test rows; the components and
     their scales come from the training images alone."""
-    images = datasets.digits(scale="raw", dtype=torch.float64).x
+    images = tables.digits(scale="raw", dtype=torch.float64).x
     order = torch.randperm(len(images), generator=generator(seed, 7))
     known = images[order[:train]]
     center = known.mean(0)

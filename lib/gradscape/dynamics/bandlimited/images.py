@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gradscape import datasets
+from gradscape.datasets import tables
 from gradscape.dynamics.bandlimited.experiments import sample_points
 from gradscape.dynamics.bandlimited.networks import (
     ACTIVATIONS,
@@ -46,7 +46,7 @@ class DigitAccuracy:
 @protocol
 def digit_accuracy(settings: Settings, *, progress: Progress | None = None) -> DigitAccuracy:
     """Tanh nets of 100 units on scikit-learn's digits (pixels over 16), one output per class, the largest wins."""
-    pixels, labels = (part.numpy() for part in datasets.digits(dtype=torch.float64))
+    pixels, labels = (part.numpy() for part in tables.digits(dtype=torch.float64))
     wanted, size = np.eye(10)[labels], settings.size
     accuracy, norm, within = np.empty((3, len(size.image_lambdas), size.image_seeds))
     for s, seed in enumerate(seeds_of(settings, size.image_seeds)):
