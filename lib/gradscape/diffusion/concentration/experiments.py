@@ -181,10 +181,11 @@ def universality_of(
         shuffled(X[:, moments:], generator(seed, SHUFFLE)), mixture(known, count, generator(seed, MIXTURE)),
         shuffled(real, generator(seed, REAL)), mixture(real, count, generator(seed, REAL_MIXTURE)),
     )
-    measured = [errors(source, ns, lams, draws, test, fit, watch) for source in sources]
+    made, mixed, images, mixed_images = (errors(source, ns, lams, draws, test, fit, watch) for source in sources)
     mu, C = class_moments(known)
     predicted = [[predict_error(mu, C, n, lam, generator=generator(seed, SCORES)).error for n in ns] for lam in lams]
-    return Universality(X.shape[2], len(X), ns, lams, *measured, torch.tensor(predicted, dtype=torch.float64))
+    return Universality(X.shape[2], len(X), ns, lams, made, mixed, images, mixed_images,
+                        torch.tensor(predicted, dtype=torch.float64))
 
 
 @protocol
