@@ -6,12 +6,16 @@ import lazy_loader
 # Nothing below is imported before it is asked for: module -> the public names it defines.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    ["attacks", "bidirectional"],
+    ["attacks", "bidirectional", "input_gradients"],
     {
         "attacks": ["fgsm", "pgd"],
         "bidirectional": [
             "BidirectionalCNN", "BidirectionalMLP", "class_prototypes", "robustness_report", "RobustnessReport",
             "train_bidirectional", "train_by_autograd", "train_han",
+        ],
+        "input_gradients": [
+            "Adversary", "block_images", "diffroar", "DiffRoarResult", "input_gradient", "leakage",
+            "max_margin_gradient", "null_block", "random_attribution", "signal_hit_rate", "simplified_points", "unmask",
         ],
     },
 )
