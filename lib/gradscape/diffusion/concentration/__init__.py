@@ -26,6 +26,7 @@ from gradscape.diffusion.concentration.experiments import (
     Universality,
     functions,
     nonlinear,
+    predicted_curves,
     spectra,
     stretch_by_steps,
     tails,
@@ -72,7 +73,7 @@ __all__ = [
     "Spectra", "Tail", "TailReport", "Trained", "Universality", "class_moments", "classification_error",
     "edm_sample", "envelope", "functions", "gaussian_lipschitz", "generated", "hill_index", "images",
     "lipschitz_bound", "lipschitz_functions", "make_denoiser", "measure", "moments", "nonlinear", "own_errors",
-    "own_functions", "own_sampler", "own_tail", "plan_of", "point", "predict_error", "protocol_plan", "retrained",
-    "ridge_classifier", "sample_gmm", "sampler_lipschitz", "sgd_classifier", "spectra", "stretch_by_steps",
-    "student_t", "tail_report", "tails", "train_edm", "trained", "universality",
+    "own_functions", "own_sampler", "own_tail", "plan_of", "point", "predict_error", "predicted_curves",
+    "protocol_plan", "retrained", "ridge_classifier", "sample_gmm", "sampler_lipschitz", "sgd_classifier",
+    "spectra", "stretch_by_steps", "student_t", "tail_report", "tails", "train_edm", "trained", "universality",
 ]

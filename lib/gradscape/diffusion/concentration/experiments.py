@@ -28,6 +28,8 @@ DIRECTIONS = 3  # random ones and principal ones, of each
 FEWEST = 50  # test samples per class that an error is worth
 D, HEAVY, LIGHT = 10, 3.0, 1000.0  # dimension and degrees of freedom of the Student-t data
 C, NEIGHBORS, LINEAR = 10.0, 5, 1e-2  # of the support vector machine, of k-NN, and the penalty beside them
+CURVE = (20, 30, 50, 80, 130, 200, 350, 600, 1000, 2000)  # n of predicted curves
+CURVE_DRAWS = 50_000  # Gaussian scores behind each of their points
 SHUFFLE, MIXTURE, REAL, REAL_MIXTURE, SCORES = range(10, 15)  # streams of random numbers
 
 
@@ -194,6 +196,16 @@ def universality(settings: Settings, *, progress: Progress | None = None) -> Uni
     size = settings.size
     return universality_of(protocol_plan(settings), size.n, size.lams, size.moments, size.pool, size.test, size.draws,
                            progress=progress)
+
+
+@protocol
+def predicted_curves(settings: Settings, *, progress: Progress | None = None) -> tuple[tuple[int, ...], Tensor]:
+    """Many n, and the predicted error at each of them, (lams, ns): lines for figures."""
+    plan, size = protocol_plan(settings), settings.size
+    mu, C = class_moments(generated(plan, size.moments + size.pool)[:, : size.moments])
+    found = [[predict_error(mu, C, n, lam, CURVE_DRAWS, generator(plan.seed, SCORES)).error for n in CURVE]
+             for lam in size.lams]
+    return CURVE, torch.tensor(found, dtype=torch.float64)
 
 
 # ---- other classifiers -----------------------------------------------------------------------------------------------

@@ -20,8 +20,7 @@ from gradscape.diffusion.concentration.prediction import predict_error
 from gradscape.diffusion.concentration.settings import Settings
 from gradscape.lesson import Point, cached, generator, replicate_seed
 
-CURVE = (20, 30, 50, 80, 130, 200, 350, 600, 1000, 2000)  # n of the predicted curve
-DRAWS, CURVE_DRAWS = 5, 20_000  # simulated sets of each source; Gaussian scores behind each predicted error
+DRAWS, QUICK_DRAWS = 5, 20_000  # simulated sets of each source; Gaussian scores behind each predicted error
 SAMPLER_SAMPLES, SAMPLER_POINTS = 500, 4  # per class, when the sampler changes
 
 
@@ -66,7 +65,8 @@ class OwnErrors:
 @cached
 def _curve(settings: Settings, lam: float) -> Tensor:
     made = moments(settings)
-    found = [predict_error(made.mu, made.C, n, lam, CURVE_DRAWS, generator(settings.seed, ex.SCORES)) for n in CURVE]
+    found = [predict_error(made.mu, made.C, n, lam, QUICK_DRAWS, generator(settings.seed, ex.SCORES))
+             for n in ex.CURVE]
     return torch.tensor([prediction.error for prediction in found], dtype=torch.float64)
 
 
@@ -81,8 +81,8 @@ def own_errors(settings: Settings) -> OwnErrors:
                "mixture": _mixture(made, n + size.test, generator(seed, ex.MIXTURE)),
                "real": ex.shuffled(real, generator(seed, ex.REAL))}
     found = {name: ex.errors(source, [n], [lam], DRAWS, size.test)[0, 0] for name, source in sources.items()}
-    predicted = predict_error(made.mu, made.C, n, lam, CURVE_DRAWS, generator(settings.seed, ex.SCORES)).error
-    return OwnErrors(n, lam, CURVE, _curve(_fixed(settings, "n", "lam", "nu"), lam), predicted, found)
+    predicted = predict_error(made.mu, made.C, n, lam, QUICK_DRAWS, generator(settings.seed, ex.SCORES)).error
+    return OwnErrors(n, lam, ex.CURVE, _curve(_fixed(settings, "n", "lam", "nu"), lam), predicted, found)
 
 
 def _mixture(made: Moments, count: int, stream: torch.Generator) -> Callable[[], Tensor]:
