@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from gradscape.lesson import Point, cached, generator, protocol, replicate_seed
 from gradscape.robustness.bitplanes.detectors import average_precision
-from gradscape.robustness.bitplanes.matrix import Detectors, Gap, Options, generalization_gap, train_detectors
+from gradscape.robustness.bitplanes.matrix import (
+    Detectors,
+    Gap,
+    Options,
+    accuracies,
+    generalization_gap,
+    train_detectors,
+)
 from gradscape.robustness.bitplanes.patches import CHOICES, select_patch
 from gradscape.robustness.bitplanes.planes import Bytes, noise_image
 from gradscape.robustness.bitplanes.provenance import CUES, cue_accuracy, degrade, shifted
@@ -52,28 +59,33 @@ class Study:
         return float(self.matrix(how).select(test="quilt").values.mean())
 
 
-@protocol
 def study(
     settings: Settings, arm: str, options: Options | None = None, replicate: int = 0, *,
     progress: Progress | None = None,
 ) -> Study:
     """Train a detector on each of four generators in one arm and test it on five. Epochs are the profile's."""
-    options = Options(**{**vars(options or Options()), "epochs": settings.size.epochs})
-    made, seed = world(settings, replicate), replicate_seed(replicate_seed(settings.seed, replicate), 30)
+    options = replace(options or Options(), epochs=settings.size.epochs)
+    return _study(settings, arm, options, replicate, progress=progress)
+
+
+@protocol
+def _study(
+    settings: Settings, arm: str, options: Options, replicate: int, *, progress: Progress | None = None
+) -> Study:
+    made = world(settings, replicate)
+    seed = replicate_seed(replicate_seed(settings.seed, replicate), 30) >> 8  # room to add the number of a network
     real_train, real_test = made.real(arm)
-    # the seed has 63 bits and grows by the number of networks
-    detectors = train_detectors(
-        real_train, {name: made.fake_train[name] for name in TRAINED}, options, seed >> 8, progress)
-    matrices = [detectors.matrix(real_test, made.fake_test, how, seed >> 8) for how in CHOICES]
-    positive = [[float((found > 0).double().mean()) for found in detectors.logits(real_test, how, seed >> 8).values()]
-                for how in CHOICES]
-    on_real = detectors.logits(real_test)
-    unseen = {b: detectors.logits(made.fake_test[b]) for b in TRAINED}
-    precision = np.mean([average_precision(on_real[a], unseen[b][a]) for a in TRAINED for b in TRAINED if a != b])
+    learned = {name: made.fake_train[name] for name in TRAINED}
+    detectors = train_detectors(real_train, learned, options, seed, progress)
+    found = {how: detectors.answers(real_test, made.fake_test, how, seed) for how in CHOICES}
+    on_real, on_fake = found["max"]
     return Study(
         arm, detectors,
-        Grid({"choice": CHOICES, "train": TRAINED, "test": FAKES}, np.stack([m.values for m in matrices])),
-        Grid({"choice": CHOICES, "train": TRAINED}, np.array(positive)), float(precision),
+        Grid({"choice": CHOICES, "train": TRAINED, "test": FAKES},
+             np.stack([accuracies(*found[how]).values for how in CHOICES])),
+        Grid({"choice": CHOICES, "train": TRAINED},
+             np.array([[float((found[how][0][a] > 0).double().mean()) for a in TRAINED] for how in CHOICES])),
+        float(np.mean([average_precision(on_real[a], on_fake[b][a]) for a in TRAINED for b in TRAINED if a != b])),
     )
 
 

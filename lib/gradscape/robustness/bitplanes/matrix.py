@@ -105,12 +105,22 @@ class Detectors:
         inputs = self.inputs(images, how, seed)
         return {name: logits(net, *inputs) for name, net in self.nets.items()}
 
+    def answers(
+        self, real: Bytes, fakes: Mapping[str, Bytes], how: str = "max", seed: int = 0
+    ) -> tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]:
+        """Logits on real images, by detector, and on each generator's images, by generator and detector."""
+        drawn = {name: self.logits(images, how, seed + 1 + k) for k, (name, images) in enumerate(fakes.items())}
+        return self.logits(real, how, seed), drawn
+
     def matrix(self, real: Bytes, fakes: Mapping[str, Bytes], how: str = "max", seed: int = 0) -> Grid:
         """Balanced accuracies with axes train (detectors) and test (generators)."""
-        on_real = self.logits(real, how, seed)
-        on_fake = {name: self.logits(images, how, seed + 1 + k) for k, (name, images) in enumerate(fakes.items())}
-        values = [[balanced_accuracy(on_real[a], on_fake[b][a]) for b in fakes] for a in self.nets]
-        return Grid({"train": tuple(self.nets), "test": tuple(fakes)}, np.array(values))
+        return accuracies(*self.answers(real, fakes, how, seed))
+
+
+def accuracies(on_real: Mapping[str, Tensor], on_fake: Mapping[str, Mapping[str, Tensor]]) -> Grid:
+    """Balanced accuracies with axes train (detectors) and test (generators) from all logits."""
+    values = [[balanced_accuracy(on_real[a], on_fake[b][a]) for b in on_fake] for a in on_real]
+    return Grid({"train": tuple(on_real), "test": tuple(on_fake)}, np.array(values))
 
 
 def train_detectors(

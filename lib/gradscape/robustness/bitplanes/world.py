@@ -64,9 +64,13 @@ def last_step(images: NDArray[np.float64], arm: str) -> Bytes:
     return provenance(images, **LAST_STEP[one_of("arm", arm, ARMS)])
 
 
-@protocol
 def world(settings: Settings, replicate: int = 0, *, progress: Progress | None = None) -> World:
     """Cut crops, train the generators on their own crops of the training photographs, and sample both sets."""
+    return _world(settings, replicate, progress=progress)
+
+
+@protocol
+def _world(settings: Settings, replicate: int, *, progress: Progress | None = None) -> World:
     size, seed = settings.size, replicate_seed(settings.seed, replicate)
     seeds = [replicate_seed(seed, stream) for stream in range(3)]
     learned = provenance(crops(TRAIN_PHOTOS, size.crops * len(TRAIN_PHOTOS), seeds[GENERATING]))
