@@ -156,6 +156,8 @@ def measure_b8(settings: Settings) -> Measured:
 
 def measure_b9(settings: Settings) -> Measured:
     """One hidden layer, each variant at the rate that reads held-out images best."""
+    if not settings.size.tuned_seeds:
+        return Measured.not_tested("profile full trains every variant at every rate")
     found = tuning(settings)
     values = {
         f"{name}, BL - BP": (found.of("bl", field) - found.of("bp", field)).double().numpy()

@@ -36,7 +36,7 @@ class Sizes:
     held_out: int = 500  # images that choose learning rates, the last of the test split
     seeds: int = 6  # networks per variant
     iterations: int = 1500  # batches of 100
-    tuned_seeds: int = 2  # networks per variant and rate where rates are chosen
+    tuned_seeds: int = 0  # networks per variant and rate where rates are chosen (0: not trained)
     deep_seeds: int = 0  # networks per variant with no, two and four hidden layers (0: not trained)
     han_seeds: int = 0  # hybrid adversarial networks per variant (0: not trained)
     han_iterations: int = 2000  # batches of theirs
@@ -45,7 +45,7 @@ class Sizes:
 
 
 SIZES = {
-    "smoke": Sizes(images=1000, test_images=60, held_out=60, seeds=2, iterations=60, tuned_seeds=1),
+    "smoke": Sizes(images=1000, test_images=60, held_out=60, seeds=2, iterations=60),
     "quick": Sizes(),
     "full": Sizes(
         test_images=1000, tuned_seeds=6, deep_seeds=6, han_seeds=4, cnn_iterations=1000, long_iterations=12_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gradscape import results
-from gradscape.robustness.bidirectional.experiments import same_rates, study
+from gradscape.robustness.bidirectional.experiments import GRID, TUNED, same_rates, study, tuning
 from gradscape.robustness.bidirectional.hybrid_experiments import hybrid, hybrid_cnn, overtrained
 from gradscape.robustness.bidirectional.settings import NETS, Settings, rates
 
@@ -51,4 +51,19 @@ def overtrained_table(settings: Settings) -> results.Table:
     return results.make(LESSON, "overtrained", columns, settings)
 
 
-TABLES: dict[str, Callable[[Settings], results.Table]] = {"networks": networks_table, "overtrained": overtrained_table}
+def tuning_table(settings: Settings) -> results.Table:
+    """Means over seeds of every variant at every rate, and which rate held-out images choose."""
+    found = tuning(settings)
+    at = [(v, r) for v in range(len(TUNED)) for r in range(len(GRID))]
+    columns: dict[str, list] = {
+        "variant": [TUNED[v] for v, _ in at], "lr": [GRID[r] for _, r in at],
+        "chosen": [r == found.best[v] for v, r in at],
+        "held_out": [float(found.held_out[v, r].mean()) for v, r in at],
+    }
+    columns |= {field: [float(found.report[field][v, r].mean()) for v, r in at] for field in FIELDS}
+    return results.make(LESSON, "tuning", columns, settings)
+
+
+TABLES: dict[str, Callable[[Settings], results.Table]] = {
+    "networks": networks_table, "overtrained": overtrained_table, "tuning": tuning_table,
+}

@@ -11,15 +11,12 @@ from torch import Tensor
 from gradscape.datasets.fashion import CLASSES
 from gradscape.results import Table
 from gradscape.robustness.bidirectional.experiments import (
-    GRID,
-    TUNED,
     Curves,
     Drawings,
     Masking,
     Pair,
     Split,
     Study,
-    Tuning,
 )
 from gradscape.robustness.bidirectional.networks import BidirectionalMLP, class_prototypes
 from gradscape.robustness.bidirectional.released import APPENDIX, ITERATIONS, LOG
@@ -143,21 +140,27 @@ def fig_curves(result: Curves) -> go.Figure:
     return fig
 
 
-def fig_tuning(result: Tuning) -> go.Figure:
-    """Clean accuracy against accuracy under the margin attack, each variant at four learning rates."""
-    told = ", ".join(f"{LABELS[v]} {GRID[b]:g}" for v, b in zip(TUNED, result.best, strict=True))
+def fig_tuning(table: Table | None) -> go.Figure:
+    """Recorded: clean accuracy against accuracy under the margin attack, each variant at four learning rates."""
+    caption = table.caption if table is not None else "Not recorded yet: gradscape record robustness/bidirectional"
+    rows = list(table.rows()) if table is not None else []
+    told = ", ".join(f"{LABELS[row['variant']]} {row['lr']:g}" for row in rows if row["chosen"])
     fig = figure(
-        "What is paid, what is got, at four learning rates", axis("clean accuracy"),
+        "What is paid, what is got, at four learning rates (recorded)", axis("clean accuracy"),
         axis("accuracy under PGD on the margin"),
-        takeaway=f"Rates that read held-out images best (large marks): {told}. Up and to the right is better.",
+        takeaway=f"{caption}. Rates that read held-out images best (large marks): {told or 'none yet'}. Up and to the "
+                 "right is better.",
     )
-    for v, variant in enumerate(TUNED):
-        clean, pgd = (result.report[name][v].mean(1) for name in ("clean", "pgd_margin"))
-        add_line(fig, clean, pgd, LABELS[variant], SERIES[variant], text=[f"{lr:g}" for lr in GRID],
-                 mode="lines+markers+text", textposition=("top left", "bottom left", "top right", "bottom right"))
-        best = result.best[v]
-        add_points(fig, clean[best : best + 1], pgd[best : best + 1], f"{LABELS[variant]}, chosen", SERIES[variant],
-                   marker={"size": 15}, legend=False)
+    for variant in dict.fromkeys(row["variant"] for row in rows):
+        own = [row for row in rows if row["variant"] == variant]
+        add_line(fig, [row["clean"] for row in own], [row["pgd_margin"] for row in own], LABELS[variant],
+                 SERIES[variant], text=[f"{row['lr']:g}" for row in own], mode="lines+markers+text",
+                 textposition=("top left", "bottom left", "top right", "bottom right"))
+        best = [row for row in own if row["chosen"]]
+        add_points(fig, [row["clean"] for row in best], [row["pgd_margin"] for row in best],
+                   f"{LABELS[variant]}, chosen", SERIES[variant], marker={"size": 15}, legend=False)
+    if not rows:
+        add_points(fig, [0.0], [0.0], "not recorded")
     return fig
 
 
