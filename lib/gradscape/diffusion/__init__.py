@@ -6,8 +6,13 @@ import lazy_loader
 # Nothing below is imported before it is asked for: module -> the public names it defines.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    ["projected_guidance", "score_estimation"],
+    ["concentration", "projected_guidance", "score_estimation"],
     {
+        "concentration": [
+            "class_moments", "classification_error", "edm_sample", "gaussian_lipschitz", "hill_index",
+            "lipschitz_bound", "make_denoiser", "predict_error", "ridge_classifier", "sample_gmm", "sampler_lipschitz",
+            "sgd_classifier", "student_t", "tail_report", "train_edm",
+        ],
         "projected_guidance": [
             "AdaptiveProjectedGuidance", "cfg", "clip_norm", "decompose", "fit_denoiser", "frechet", "from_denoised",
             "hsv_saturation", "MLPDenoiser", "MomentumBuffer", "overshoot", "precision_recall", "project_guidance",

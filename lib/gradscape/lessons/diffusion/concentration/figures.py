@@ -202,7 +202,7 @@ def fig_spectra(found: Spectra) -> go.Figure:
 
 def fig_recorded(table: Table | None) -> go.Figure:
     """The recorded variants: by how much generated images, and the prediction, differ from the mixture."""
-    rows = table.rows() if table is not None else []
+    rows = list(table.rows()) if table is not None else []
     groups = list(dict.fromkeys(row["variant"] for row in rows)) or ["not recorded"]
     gap, miss = (
         [max([abs(row[name] - row["mixture"]) for row in rows if row["variant"] == group], default=0.0)
