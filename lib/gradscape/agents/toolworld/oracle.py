@@ -1,8 +1,8 @@
 """The oracle: it knows the hidden state, and plans from the difference between the tree that is and the one wanted.
 
-The plan is the shortest one that makes files where they belong, leaves no junk behind and looks a ticket's number up
-before it resolves it. `remaining` is its number of calls, infinity when nothing leads to the goal any more (a file
-moved into a wrong folder cannot come back: tools take names, not paths; a ticket cannot be deleted).
+The plan is the shortest one that makes files and folders where they belong, leaves no junk behind and looks a ticket's
+number up before it resolves it. `remaining` is its number of calls, infinity when nothing leads to the goal any more (a
+file moved into a wrong folder cannot come back: tools take names, not paths; a ticket cannot be deleted).
 """
 from __future__ import annotations
 
