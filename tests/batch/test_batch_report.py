@@ -1,6 +1,7 @@
 """The site of a run: every claim on it, nothing remote in it, no text of a lesson that runs in it."""
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 from html.parser import HTMLParser
@@ -13,7 +14,9 @@ from gradscape.batch import plan, report, run
 from gradscape.batch.notebooks import PLOTLY, WIDGET
 from gradscape.batch.outcome import DONE, FAILED, Failure, Outcome
 from gradscape.batch.report import markdown, mathml, sanitize
+from gradscape.batch.report import site as site_module
 from gradscape.batch.report.markdown import Page
+from gradscape.batch.store import StoreError
 
 from tests.batch import toy
 
@@ -160,6 +163,21 @@ def test_a_site_is_replaced_as_a_whole(site, course):
     assert report.build(Store.open(site.parent)).parent.resolve() == site
     assert not (site / "stale.html").exists()
     assert not [place for place in site.parent.iterdir() if place.name.startswith(".")]
+
+
+def test_a_full_disk_is_one_message_and_the_run_is_kept(course, monkeypatch):
+    course("plain")
+    made = plan.make(plan.select([]))
+    store = run.start(made)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = {place: place.read_bytes() for place in store.folder.rglob("*") if place.is_file()}
+    monkeypatch.setattr(site_module, "_assets", full)
+    with pytest.raises(StoreError, match="cannot be written: No space left on device; nothing of the run is lost"):
+        report.build(store)
+    assert {place: place.read_bytes() for place in store.folder.rglob("*") if place.is_file()} == before
 
 
 def test_formulas_are_drawn_without_a_script_and_unknown_ones_stay_readable():

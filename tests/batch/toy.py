@@ -86,6 +86,7 @@ ENDINGS = {
     "endless": "while True: pass",
     "suicidal": "import os; os._exit(3)",
     "shot": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "hungry": "hoard = []\nwhile True:\n    hoard.append(bytearray(200_000_000))",
     "worker_killer": "import os, signal; os.kill(os.getppid(), signal.SIGKILL)",
 }
 
@@ -133,8 +134,8 @@ def make(
     folder: Path, monkeypatch: Any, slugs: tuple[str, ...] = ("plain",), planned: tuple[str, ...] = ("later",)
 ) -> Path:
     """A course with these lessons below ``folder``; catalog, modules and root are replaced for the test."""
-    (folder / "data").mkdir(parents=True)
-    (folder / "notebooks").mkdir()
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    (folder / "notebooks").mkdir(exist_ok=True)
     registry = {"committed": {}, "packaged": {}, "remote": {}}
     (folder / "data" / "registry.json").write_text(json.dumps(registry))
     entries = []

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from gradscape.batch.outcome import DONE, plain
 from gradscape.batch.report import cells
 from gradscape.batch.report.markdown import Page
 from gradscape.batch.scoreboard import Board, LessonRow, board, sign, tally
-from gradscape.batch.store import Store
+from gradscape.batch.store import Store, StoreError
 
 HERE = Path(__file__).parent
 # Cells that are listed on the page of timings.
@@ -28,17 +29,23 @@ CLASSES = {
 def build(store: Store, place: Path | None = None) -> Path:
     """Write the site of a run into ``place`` (default ``site/`` inside it) and return its first page.
 
-    The site appears whole: it is made beside its place and then put there.
+    The site appears whole: it is made beside its place and then put there. ``StoreError`` where it cannot be written;
+    the run itself is not touched.
     """
     place = place or store.folder / "site"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=place.parent, prefix=".site-"))
+    part: Path | None = None
     try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=place.parent, prefix=".site-"))
         _write(store, part)
         part.chmod(0o755)
         atomic.replace_folder(place, part)
+    except OSError as error:
+        later = f"nothing of the run is lost; later: gradscape report {shlex.quote(str(store.folder))}"
+        raise StoreError(f"{place}: cannot be written: {error.strerror}; {later}") from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
     return place / "index.html"
 
 
