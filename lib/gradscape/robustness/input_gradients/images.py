@@ -4,6 +4,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,12 +26,19 @@ RANDOM = "random"
 _TRAIN, _TEST, _SCORES, _TIES, _FRESH = 2_000, 2_001, 3_000, 3_001, 4_000  # replicate numbers of the data's streams
 
 
+def stage(progress: Progress | None, part: int, parts: int) -> Progress | None:
+    """Report the ``part``-th of equal parts of a run."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(part * total + done, parts * total)
+
+
 def l2_adversary(eps: float) -> Adversary | None:
     """Four l2 steps of .5 eps within [0, 1]; none for radius 0."""
     return Adversary(eps, "l2", 4, 0.5) if eps else None
 
 
-def standard_options(epochs: int, seed: int) -> dict[str, object]:
+def standard_options(epochs: int, seed: int) -> dict[str, Any]:
     """How every image network is trained: Adam up to 2e-3, one cycle, batches of 100."""
     return {"epochs": epochs, "lr": LR, "batch": BATCH, "schedule": "one_cycle", "seed": seed}
 
@@ -110,13 +118,14 @@ def train_blocks(
                                                                  "clean", "attacked")}
     seeds = [replicate_seed(seed, r) for r in range(networks)]
     labels = split.y_test
-    for variant in variants:
+    for part, variant in enumerate(variants):
         position = "top" if variant == "top" else "random"
         x, y, _ = block_images(split.x, split.y, generator(seed, _TRAIN + 10), position)
         x_test, labels, on_top = block_images(split.x_test, split.y_test, generator(seed, _TEST), position)
         net = network((x.shape[1], *HIDDEN_BLOCK, int(y.max()) + 1), seeds, scale)
-        fit(net, x, y, adversary=l2_adversary(eps) if variant == "robust" else None, progress=progress,
-            **standard_options(epochs, seed))  # type: ignore[arg-type]
+        fit(net, x, y, adversary=l2_adversary(eps) if variant == "robust" else None,
+            progress=stage(progress, part, len(variants)),
+            **standard_options(epochs, seed))
         gradient = input_gradient(net, x_test).abs()
         lam, nu = leakage(gradient, on_top, split.side)
         values = (net, x_test, on_top, gradient, lam, nu, accuracy(net, x_test, labels),
@@ -184,8 +193,9 @@ def run_roar(
     kinds = [(0.0, "standard"), *((eps, robust_kind(eps)) for eps in radii if eps)]
     for number, (eps, kind) in enumerate(kinds):
         net = network(sizes, seeds, scale)
-        fit(net, split.x, split.y, adversary=l2_adversary(eps), progress=progress,
-            **standard_options(base_epochs, seed))  # type: ignore[arg-type]
+        fit(net, split.x, split.y, adversary=l2_adversary(eps),
+            progress=stage(progress, number, len(kinds) + 1),
+            **standard_options(base_epochs, seed))
         train.append(input_gradient(net, split.x).abs())
         test.append(input_gradient(net, split.x_test).abs())
         rows[kind] = range(number * networks, (number + 1) * networks)
@@ -204,7 +214,7 @@ def run_roar(
 
     result = diffroar(split.x, split.y, split.x_test, split.y_test, torch.cat(train), torch.cat(test), levels, fresh,
                       standard_options(epochs, seed), mask_only=blind, generator=generator(seed, _TIES),
-                      progress=progress)
+                      progress=stage(progress, len(kinds), len(kinds) + 1))
     return Roar(tuple(rows), rows, result, clean, attacked, ties)
 
 
