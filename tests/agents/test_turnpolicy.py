@@ -147,6 +147,7 @@ class TestProbabilities:
         head = CallHead(8)
         for p in head.parameters():
             nn.init.normal_(p, generator=g())
+        head.requires_grad_(False)
         h = torch.randn(1, 8, generator=g(1))
         calls = torch.tensor([(t, a, b) for t, (A, B) in enumerate(lexicon.ARGUMENTS) for a in A for b in B])
         logp = head.logp(h.expand(len(calls), -1), calls)
