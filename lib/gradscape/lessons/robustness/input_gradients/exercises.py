@@ -71,16 +71,16 @@ def train_absent(images: Tensor, labels: Tensor, split: Split) -> float:
 
 
 @checker(2)
-def check_2(answer: tuple[Callable[[Tensor, torch.Generator], Tensor], Sequence[str]]) -> Feedback | None:
-    """(build, order): the third data set from Top's images, and the three names from the largest λ to the smallest."""
-    expect(isinstance(answer, tuple) and len(answer) == 2, "A pair is needed: the function, and the order of names.")
-    build, order = answer
-    named = [str(name) for name in order]
-    expect(sorted(named) == sorted(NAMES), f"The order must hold each of {', '.join(NAMES)} once.")
+def check_2(answer: Callable[[Tensor, torch.Generator], tuple[Tensor, Sequence[str]]]) -> Feedback | None:
+    """(images, order): the third data set from Top's images, and the three names from the largest λ to the smallest."""
     split = fashion_split(SEED, 2, 3000, 800, CLASSES)
     top, labels, _ = block_images(split.x, split.y, generator(SEED, 70_000), "top")
-    made = torch.as_tensor(as_array(build(top.clone(), generator(SEED, 70_002)), "the images", shape=tuple(top.shape)))
-    made, half = made.float(), top.shape[1] // 2
+    given = answer(top.clone(), generator(SEED, 70_002))
+    expect(isinstance(given, tuple) and len(given) == 2, "A pair is needed: the images, and the order of the names.")
+    named = [str(name) for name in given[1]]
+    expect(sorted(named) == sorted(NAMES), f"The order must hold each of {', '.join(NAMES)} once.")
+    made = torch.as_tensor(as_array(given[0], "the images", shape=tuple(top.shape))).float()
+    half = top.shape[1] // 2
     expect(torch.equal(made[:, :half], top[:, :half]), "The signal block, the first half of each row, must stay.")
     there, gone = ((made[:, half:] == ref).all(1) for ref in (top[:, half:], torch.zeros(half)))
     expect(bool((there | gone).all()), "Each null block must be whole, or all zeros: not faded, not pixel by pixel.")
