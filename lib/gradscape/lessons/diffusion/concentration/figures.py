@@ -17,7 +17,9 @@ from gradscape.results import Table
 from gradscape.workbench import add_bars, add_line, add_points, axis, figure, image_grid, mark_y, panels
 
 SHOWN = 12  # images per row
-BINS, RADII = 40, 60
+BINS, RADII = 30, 60
+SHORT = {"distance to the nearest point": "nearest image", "distance to a fixed point": "one image",
+         "largest coordinate": "largest pixel"}
 SOURCES = {"diffusion": "generated images", "mixture": "mixture with their moments", "real": "real images",
            "real_mixture": "mixture with the real moments"}
 
@@ -44,8 +46,11 @@ def fig_samples(images: Images, X: Tensor, features: str, classes: str) -> go.Fi
     count = min(SHOWN, X.shape[1], images.train.shape[1])
     rows = [row[:count] for pair in zip(images.pixels(images.train), images.pixels(X), strict=True) for row in pair]
     words = [f"{name}, {what}" for name in names(features, classes) for what in ("real", "generated")]
+    shades = images.pixels(X)
+    outside = 100 * float(((shades < 0) | (shades > 1)).double().mean())
     return image_grid(torch.stack(rows), "Real images, and images made out of noise", rows=words,
-                      takeaway="Generated images look like the real ones, as far as this resolution shows.")
+                      takeaway=f"{outside:.0f} % of the generated pixels lie outside of black and white, no real one; "
+                               "they are clipped.")
 
 
 def fig_norms(found: Functions, classes: Sequence[str], name: str = "norm") -> go.Figure:
@@ -56,7 +61,7 @@ def fig_norms(found: Functions, classes: Sequence[str], name: str = "norm") -> g
     shares, bound = [exceeding(rows, radii) for rows in values], envelope(radii, least)
     held = all(bool((share.nan_to_num(0) <= bound).all()) for share in shares)
     fig = panels(
-        "A function of a generated sample is close to its mean", [f"{name} of the samples", "how often it is far off"],
+        f"The {name} of generated samples, class by class", [f"{name} of the samples", "how often it is far off"],
         [axis(name), axis("distance r from the mean")], [axis("density"), axis("share beyond r", log=True)],
         takeaway=f"Means {float(means.min()):.1f} to {float(means.max()):.1f}, sd {float(sds.min()):.2f} to "
                  f"{float(sds.max()):.2f}. Shares {'stay' if held else 'do not stay'} below 2 exp(−r²/2Λ²) with the "
@@ -74,14 +79,15 @@ def fig_functions(found: Functions) -> go.Figure:
     """Standard deviations of all functions over the largest stretch found in the same class."""
     shares = {name: float(share.max()) for name, share in found.shares.items()}
     order = sorted(shares, key=shares.__getitem__)
+    short = [SHORT.get(name, name.replace("principal direction", "PC").replace(" direction", "")) for name in order]
     fig = figure(
-        "No function spreads wider than the sampler stretches", axis("1-Lipschitz function"),
+        "Spread of 1-Lipschitz functions, and the stretch of the sampler", axis("1-Lipschitz function"),
         axis("sd over Λ̂, worst class", range=(0, 1.15)),
         takeaway=f"Widest: {order[-1]} with {shares[order[-1]]:.2f} of Λ̂; the norm has {shares['norm']:.2f}. "
                  f"Λ̂ is {float(found.stretch.amax(1).min()):.2f} to {float(found.stretch.amax(1).max()):.2f}, the "
                  f"largest of {found.stretch.shape[1]} samples of each class.",
     )
-    add_bars(fig, order, [shares[name] for name in order], "sd over Λ̂")
+    add_bars(fig, short, [shares[name] for name in order], "sd over Λ̂")
     mark_y(fig, 1, "the bound")
     return fig
 
@@ -209,8 +215,8 @@ def fig_recorded(table: Table | None) -> go.Figure:
          for group in groups] for name in ("diffusion", "predicted"))
     caption = table.caption if table is not None else "Not recorded yet: gradscape record diffusion/concentration"
     fig = figure(
-        "Larger images, other samplers, other data (recorded)", axis("variant"),
-        axis("largest difference of errors from the mixture's"),
+        "Differences from the mixture's error: larger images, other samplers, other data", axis("variant"),
+        axis("largest difference of errors"),
         takeaway=f"{caption}. Largest differences: generated images {max(gap):.3f} ({groups[int(np.argmax(gap))]}), "
                  f"predictions {max(miss):.3f} ({groups[int(np.argmax(miss))]}).", barmode="group",
     )
