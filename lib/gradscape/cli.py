@@ -1,4 +1,4 @@
-"""The command line: ``gradscape list | show | run | record | report | check | data | lab``.
+"""The command line: lessons are listed, shown, run, swept, measured, reported, checked; data fetched; the lab opened.
 
 Nothing but arguments and calls; each command imports what it needs, so that ``--help`` is quick.
 """
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from gradscape.classroom import commands as classroom
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -20,6 +22,7 @@ app = typer.Typer(
 )
 data = typer.Typer(no_args_is_help=True, help="Full data sets, fetched once with checksums.")
 app.add_typer(data, name="data")
+app.add_typer(classroom.app, name="class")
 
 WRONG, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -104,6 +107,87 @@ def run(
 
 
 @app.command()
+def sweep(
+    lesson: Annotated[str | None, typer.Argument(help="unit/slug or slug; not needed to resume")] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUES", help="T=log:1e-4:1:7, alpha=0.1,1,10, seed=0:20"),
+    ] = None,
+    profile: Profile = None,
+    function: Annotated[bool, typer.Option("--function", help="call the lesson without a kernel")] = False,
+    claims: Annotated[bool, typer.Option("--claims", help="with --function: measure the claims too")] = False,
+    notebooks: Annotated[bool, typer.Option("--notebooks", help="keep every executed notebook")] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="of a Dask cluster (tcp://…); pool: plain processes")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=1024, help="on this machine; one per core")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.1, help="seconds that a point may take")] = None,
+    memory: Annotated[float | None, typer.Option(min=0.01, help="gigabytes that a point may hold")] = None,
+    retries: Annotated[int, typer.Option(min=0, max=100, help="for a point whose process died")] = 2,
+    out: Annotated[Path | None, typer.Option(help="a new folder; runs/<utc>-<id>/ by default")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the one in --out, else the newest")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask about large grids")] = False,
+) -> None:
+    """Compute a lesson at every point of a grid; ends with a table. Exit code 1 if a point did not finish."""
+    import shlex
+
+    from gradscape.batch.run import Interrupted
+    from gradscape.batch.sweeps import command
+    from gradscape.batch.sweeps.api import Options
+
+    options = Options(function, claims, True, notebooks, scheduler, workers, timeout, memory, retries,
+                      shlex.join(["gradscape", *sys.argv[1:]]))
+    try:
+        well = command.perform(
+            lesson, parameter or [], profile, options, out, resume, yes, _console(),
+            lambda words: sys.stdin.isatty() and typer.confirm(words),
+        )
+    except Interrupted as error:
+        _stop(error, INTERRUPTED)
+    except (ValueError, FileNotFoundError) as error:
+        _stop(error)
+    raise typer.Exit(0 if well else FAILED)
+
+
+@app.command()
+def results(
+    folder: Annotated[Path, typer.Argument(metavar="SWEEP", help="a sweep's folder")],
+    csv: Annotated[Path | None, typer.Option(help="write the table there")] = None,
+) -> None:
+    """Print what a sweep has found so far; export its table as CSV."""
+    from gradscape.batch.sweeps import command
+
+    try:
+        _checked(lambda: command.results(folder, csv, _console()))
+    except OSError as error:
+        _stop(f"--csv {csv}: {error.strerror}")
+
+
+@app.command()
+def stability(
+    lessons: Annotated[list[str] | None, typer.Argument(help="lessons or units; all available ones by default")] = None,
+    seeds: Annotated[int, typer.Option(min=2, max=1000, help="from 0 on")] = 20,
+    profile: Annotated[str, typer.Option(help="smoke, quick or full")] = "quick",
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="as for sweep")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=1024, help="on this machine; one per core")] = None,
+    out: Annotated[Path, typer.Option(help="folder of the sweeps; what is in it is not computed again")] = Path(
+        "runs/stability"
+    ),
+) -> None:
+    """Measure every claim over many seeds; writes docs/stability.md and a table per lesson."""
+    from gradscape.batch.run import Interrupted
+    from gradscape.batch.sweeps import stability as measuring
+
+    try:
+        place = measuring.perform(lessons or [], seeds, profile, scheduler, workers, out, _console())
+    except Interrupted as error:
+        _stop(error, INTERRUPTED)
+    except (ValueError, FileNotFoundError) as error:
+        _stop(error)
+    typer.echo(str(place))
+
+
+@app.command()
 def record(
     lesson: Lesson,
     table: Annotated[str | None, typer.Option(help="one of the lesson's tables; all of them by default")] = None,
@@ -127,7 +211,12 @@ def report(
         Path | None, typer.Argument(metavar="[RUN]", help="a run's folder; the newest below runs/ by default")
     ] = None,
 ) -> None:
-    """Build the site of a run again and print where it is."""
+    """Build the site of a run again, or the pictures of a sweep, and print where they are."""
+    if run_folder is not None and (run_folder / "sweep.json").is_file():
+        from gradscape.batch.report import sweep as pictures
+
+        typer.echo(str(_checked(lambda: pictures.build(run_folder)).resolve()))
+        return
     from gradscape.batch import report as reporting
     from gradscape.batch.store import Store
 

@@ -12,7 +12,7 @@ from gradscape import catalog
 PACKAGE = Path(catalog.__file__).parent
 UNITS = tuple(unit.name for unit in catalog.units())
 SHARED = ("ensemble", "numerics", "stats", "learning", "generative", "metrics")
-GROUND = ("lesson", "results", "catalog", "provenance", "validate")
+GROUND = ("lesson", "results", "catalog", "provenance", "sweeptable", "validate")
 # Upper floors need these; the numeric floor must import without them.
 BLOCKED = ("plotly", "ipywidgets", "pandas", "papermill", "matplotlib", "IPython")
 
@@ -20,7 +20,7 @@ BLOCKED = ("plotly", "ipywidgets", "pandas", "papermill", "matplotlib", "IPython
 def floor(module: str) -> int:
     """0 ground, 1 data, 2 shared, 3 science, 4 workbench, 5 lesson views, 6 batch, 7 command line."""
     first = module.split(".")[1] if "." in module else ""
-    order = {"datasets": 1, "workbench": 4, "lessons": 5, "batch": 6, "cli": 7}
+    order = {"datasets": 1, "workbench": 4, "lessons": 5, "batch": 6, "classroom": 6, "cli": 7}
     if first in GROUND or not first:
         return 0
     return 2 if first in SHARED else 3 if first in UNITS else order[first]

@@ -28,17 +28,28 @@ class Limits:
     threads: int = 1
     headless: str = "1"
     preload: tuple[str, ...] = ()
+    memory: float | None = None  # bytes that one process may hold; the process that holds more is killed
+
+
+@dataclass(frozen=True)
+class Call:
+    """A lesson's module to be called without a kernel: its ``point``, its claims, or both."""
+
+    module: str
+    scalars: bool = True
+    claims: bool = False
 
 
 @dataclass(frozen=True)
 class Work:
-    """What an executor is given: the notebook as text, so that no shared file system is needed."""
+    """What an executor is given: the notebook as text, so that no shared file system is needed; or a ``call``."""
 
     key: str
     label: str
     notebook: str
     parameters: dict[str, Any]
     limits: Limits = Limits()
+    call: Call | None = None
 
 
 def kernel_options(limits: Limits) -> Any:

@@ -47,7 +47,7 @@ def make(entry: catalog.Lesson, settings: lesson.Settings) -> Point:
     """The point of one lesson at checked settings."""
     return Point(
         lesson=entry.id, settings=settings.model_dump(mode="json"), parameters=settings.changed(),
-        notebook=entry.notebook, code=code_checksum(entry), data=_digest(data_checksums()),
+        notebook=entry.notebook, code=code_checksum(entry), data=data_digest(),
     )
 
 
@@ -55,6 +55,11 @@ def code_checksum(entry: catalog.Lesson) -> str:
     """One checksum over the science, the figures and explorers, and the notebook's code cells."""
     cells = notebooks.code_checksum(notebooks.read(entry.notebook))
     return _digest([provenance.code_checksum(entry.module), provenance.code_checksum(entry.view), cells])
+
+
+def data_digest() -> str:
+    """One checksum over all committed data files."""
+    return _digest(data_checksums())
 
 
 def data_checksums() -> dict[str, str]:

@@ -111,7 +111,8 @@ def _claims(rows: list[LessonRow]) -> Table:
         table.add_row(f"[bold]{escape(row.id)}[/]", _styled(row.state), seconds)
         for claim in row.claims:
             ours = "control of ours: " if claim["kind"] == "control" else ""
-            text = f"{ours}{claim['measured'] or '—'} · {claim['sentence']}"
+            moving = f"unstable, the same for {claim['unstable']}: " if claim["unstable"] else ""
+            text = f"{ours}{moving}{claim['measured'] or '—'} · {claim['sentence']}"
             table.add_row(f"  {escape(claim['id'])}", _styled(claim["verdict"]), escape(text))
     return table
 

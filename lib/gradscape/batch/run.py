@@ -129,7 +129,7 @@ def _execute(
         seen.ended(point.lesson, outcome, place)
 
     try:
-        with _terminated_as_interrupt():
+        with terminated_as_interrupt():
             for point in planning.longest_first(missing):
                 waiting[executor.submit(_work(point, timeout, headless))] = point
             while waiting:
@@ -178,7 +178,7 @@ def _quota() -> int:
 
 
 @contextlib.contextmanager
-def _terminated_as_interrupt() -> Iterator[None]:
+def terminated_as_interrupt() -> Iterator[None]:
     """Let SIGTERM, which batch systems send when time is over, leave a resumable run as Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -17,7 +17,7 @@ CONTROL_VERDICTS = ("holds", "does not hold", "not tested at this scale")
 # What a claim's row holds as long as nothing was measured.
 BLANK: dict[str, Any] = {
     "id": "", "kind": "paper", "sentence": "", "where": "", "paper": None, "measured": "", "spread": {}, "n": None,
-    "criterion": "", "verdict": NOT_RUN, "note": "", "recorded": "",
+    "criterion": "", "verdict": NOT_RUN, "note": "", "recorded": "", "unstable": "",
 }
 
 
@@ -99,11 +99,24 @@ def _row(
 ) -> LessonRow:
     outcome = store.outcome(point["key"])
     measured = {str(claim.get("id")): {**BLANK, **claim} for claim in outcome.claims} if outcome else {}
+    moving = _unstable(name)
     claims = [measured.pop(claim["id"], {**BLANK, **claim}) for claim in declared]
+    claims = [{**claim, "unstable": moving.get(claim["id"], "")} for claim in (*claims, *measured.values())]
     return LessonRow(
         name, state=outcome.status if outcome else NOT_RUN, outcome=outcome, settings=point["settings"],
-        parameters=point["parameters"], claims=(*claims, *measured.values()), **common,
+        parameters=point["parameters"], claims=tuple(claims), **common,
     )
+
+
+def _unstable(lesson: str) -> dict[str, str]:
+    """Claims whose verdict hangs on the seed, as ``gradscape stability`` last found: ``16 of 20 seeds``."""
+    from gradscape.batch.sweeps import stability
+
+    try:
+        return {claim: words for claim, counts in stability.shares(lesson).items()
+                if (words := stability.unstable(counts))}
+    except (ValueError, KeyError):  # a damaged table must not hide the scoreboard
+        return {}
 
 
 def sign(verdict: str) -> str:

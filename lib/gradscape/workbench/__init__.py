@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     [
         "alttext", "controls", "exercises", "explorer", "figures", "grids", "headless", "panel", "prediction",
-        "series", "source", "sync", "task",
+        "series", "source", "sweeps", "sync", "task",
     ],
     {
         "figures": ["axis", "Figure", "figure", "mark_x", "mark_y", "PALETTE", "panels", "style", "TEMPLATE"],
@@ -27,5 +27,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "exercises": ["as_array", "as_number", "checker", "correct", "expect", "Feedback", "Hint", "try_again"],
         "prediction": ["chosen", "predict", "reveal"],
         "source": ["show_source"],
+        "sweeps": ["explore_sweep", "fig_sweep", "fig_verdicts"],
     },
 )

@@ -24,6 +24,9 @@ from gradscape.batch.outcome import KILLED, TIMED_OUT, Failure, Outcome
 
 # A worker ends a run at its deadline by itself; one that is this much later has hung and is killed.
 GRACE_S = 30.0
+# How often running work is held against its limits where the pool alone keeps them: memory, and calls without kernel.
+WATCH_S, IDLE_S = 0.2, 1.0
+OVER_MEMORY = "OverMemory"
 # A worker that cannot even start will not start the next time either.
 FAILED_STARTS = 3
 
@@ -41,6 +44,7 @@ class _Worker:
     kernels: set[int] = field(default_factory=set)
     cell: int | None = None
     late: bool = False
+    over: int = 0
 
 
 class LocalPool:
@@ -118,7 +122,9 @@ class LocalPool:
                     return
                 self._assign()
                 connections: list[Any] = [self._wake_out, *(worker.connection for worker in self._workers)]
-            for ready in wait(connections, timeout=1.0):
+                busy = [worker.work for worker in self._workers if worker.work is not None]
+            watched = any(work.call is not None or work.limits.memory is not None for work in busy)
+            for ready in wait(connections, timeout=WATCH_S if watched else IDLE_S):
                 if ready is self._wake_out:
                     self._wake_out.recv_bytes()
                     continue
@@ -134,7 +140,7 @@ class LocalPool:
             if worker.ready and worker.work is None and self._queue:
                 work, future = self._queue.popleft()
                 worker.work, worker.future, worker.begun = work, future, time.monotonic()
-                worker.cell, worker.late = None, False
+                worker.cell, worker.late, worker.over = None, False, 0
                 with contextlib.suppress(OSError):  # a dead worker is noticed by its closed connection
                     worker.connection.send(("run", work, bool(self._queue)))
         starting = sum(not worker.ready for worker in self._workers)
@@ -185,8 +191,12 @@ class LocalPool:
         self._workers.remove(worker)
         if worker.work is not None:
             seconds = round(time.monotonic() - worker.begun, 3)
-            if worker.late:
-                words = f"not finished after {worker.work.limits.timeout:g} s, and the worker had hung"
+            if worker.over:
+                words = f"it held {worker.over / 1e9:.2f} GB, {(worker.work.limits.memory or 0) / 1e9:.2f} are allowed"
+                status, error = KILLED, Failure(OVER_MEMORY, words, cell=_stored(worker))
+            elif worker.late:
+                hung = "" if worker.work.call is not None else ", and the worker had hung"
+                words = f"not finished after {worker.work.limits.timeout:g} s{hung}"
                 status, error = TIMED_OUT, Failure("Timeout", words, cell=_stored(worker))
             else:
                 status, error = KILLED, Failure("WorkerDied", words, cell=_stored(worker))
@@ -201,10 +211,14 @@ class LocalPool:
     def _kill_late(self) -> None:
         with self._lock:
             for worker in self._workers:
-                if worker.work is None or worker.late:
+                if worker.work is None or worker.late or worker.over:
                     continue
-                if time.monotonic() - worker.begun > worker.work.limits.timeout + GRACE_S:
-                    worker.late = True
+                limits, grace = worker.work.limits, GRACE_S if worker.work.call is None else 0.0
+                worker.late = time.monotonic() - worker.begun > limits.timeout + grace
+                if limits.memory is not None and not worker.late:
+                    held = _held(worker.process.pid)
+                    worker.over = held if held > limits.memory else 0
+                if worker.late or worker.over:
                     worker.process.kill()
 
     def _end(self, worker: _Worker) -> None:
@@ -220,6 +234,19 @@ class LocalPool:
         with contextlib.suppress(subprocess.TimeoutExpired):
             worker.process.wait(timeout=5)
         shutil.rmtree(worker.folder, ignore_errors=True)
+
+
+def _held(pid: int) -> int:
+    """Resident bytes of the largest process among a worker and what it started."""
+    import psutil
+
+    held = 0
+    with contextlib.suppress(psutil.Error):
+        worker = psutil.Process(pid)
+        for process in (worker, *worker.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                held = max(held, process.memory_info().rss)
+    return held
 
 
 def _is_kernel(pid: int) -> bool:

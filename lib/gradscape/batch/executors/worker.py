@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gradscape.batch import notebooks
+from gradscape.batch.call import call
 from gradscape.batch.execute import Limits, execute, kernel_options
 
 
@@ -61,6 +62,9 @@ class Worker:
         self.connection.send(("ready",))
         while (message := self.inbox.get())[0] != "stop":
             _, work, more = message
+            if work.call is not None:
+                self.connection.send(("outcome", call(work)))
+                continue
             kernel = self.kernel(work.limits)
             if more:
                 self.ahead = work.limits, self.kernel(work.limits)
