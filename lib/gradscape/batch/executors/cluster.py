@@ -184,10 +184,11 @@ def _connect(address: str) -> Any:
 
 def identity(module: str) -> dict[str, str]:
     """Versions and checksums of what a worker would compute with."""
-    from gradscape import __version__, provenance
+    import gradscape
+    from gradscape import provenance
     from gradscape.batch import points
 
-    found = {"gradscape": __version__, "code": provenance.code_checksum(module), "data": points.data_digest(),
+    found = {"gradscape": gradscape.__version__, "code": provenance.code_checksum(module), "data": points.data_digest(),
              "python": platform.python_version(), "module": module}
     for name in ("numpy", "torch"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
