@@ -75,7 +75,7 @@ class TestRollout:
         for block, cache in zip(policy.blocks, caches, strict=True):
             x = block(x, cache)
         with torch.no_grad():
-            for turn in range(tw.HORIZON):
+            for turn in range(int(batch.length.max())):
                 x = (policy.turn(read) + policy.position[FIRST + turn])[:, None]
                 for block, cache in zip(policy.blocks, caches, strict=True):
                     x = block(x, cache)
@@ -108,8 +108,8 @@ class TestRollout:
         told = tp.rollout(policy, tasks, guidance=tp.guidance_slots(said, turns), generator=g())
         free = tp.rollout(policy, tasks, generator=g())
         follow = [float((b.calls[:, 1] == said).all(1).float().mean()) for b in (told, free)]
-        assert follow[0] > 0.7
-        assert follow[1] < 0.1
+        assert follow[0] > 0.5
+        assert follow[1] < 0.05
         assert torch.equal(told.guidance[:, 3], turns + 1)
         assert not told.with_guidance().guidance.any()
 
@@ -159,6 +159,7 @@ class TestProbabilities:
 
     def test_logp_against_a_loop_over_turns(self, policy, batch):
         """Each turn from an episode cut off before it: causality, and the sum of three log-softmax values."""
+        policy = policy.copy().requires_grad_(False)
         logp = policy.logp(batch)
         for i in range(0, len(batch), 9):
             for t in range(int(batch.length[i])):

@@ -19,6 +19,7 @@ from gradscape.agents.turnpolicy.batch import Batch
 from gradscape.validate import at_least, in_range
 
 MASKED = -1e9
+EMBEDDING = 0.4  # initial scale; with 0.1 the policy-gradient steps of the lessons (Adam, 1e-3) move embeddings too far
 FEEDBACK = 3  # none, success, failure
 FIRST = MAX_GOALS + 1  # position of turn 0
 START = len(TOOLS)  # what stands for the call before the first one
@@ -37,7 +38,7 @@ class Slots(nn.Module):
         super().__init__()
         starts = [sum(sizes[:slot]) for slot in range(len(sizes))]
         self.register_buffer("offset", torch.tensor(starts), persistent=False)
-        self.table = nn.Parameter(torch.randn(sum(sizes), d) * 0.1)
+        self.table = nn.Parameter(torch.randn(sum(sizes), d) * EMBEDDING)
 
     def forward(self, index: Tensor) -> Tensor:
         rows = F.embedding_bag((index + self.offset).reshape(-1, index.shape[-1]), self.table, mode="sum")
@@ -97,7 +98,7 @@ class CallHead(nn.Module):
     def __init__(self, d: int) -> None:
         super().__init__()
         self.tool, self.a, self.b = nn.Linear(d, _T), nn.Linear(d, _W), nn.Linear(d, _W)
-        self.tool_a, self.tool_b, self.a_b = (nn.Parameter(torch.randn(n, d) * 0.1) for n in (_T, _T, _W))
+        self.tool_a, self.tool_b, self.a_b = (nn.Parameter(torch.randn(n, d) * EMBEDDING) for n in (_T, _T, _W))
         allowed = torch.full((2, _T, _W), MASKED)
         for tool, types in enumerate(ARGUMENTS):
             for place, words in enumerate(types):
