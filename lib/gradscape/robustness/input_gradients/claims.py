@@ -59,6 +59,11 @@ def _range(values: Tensor) -> str:
     return f"{float(values.min()):.2f} to {float(values.max()):.2f}"
 
 
+def _points(value: Tensor) -> str:
+    """Points of accuracy with their sign, and no negative zero."""
+    return f"{round(float(value), 1) + 0.0:+.1f}"
+
+
 def measure_i1(settings: Settings) -> Measured:
     """Standard networks on d = 20, |S| = 10: per network; the rich variant as a note."""
     found, small = simplified(settings), rich(settings)
@@ -122,9 +127,9 @@ def measure_i5(settings: Settings) -> Measured:
             "|random|, k = .1, points": abs(float(random[far])),
         },
         n=len(found.rows["standard"]),
-        note=f"standard {float(standard[near]):+.1f} and {float(standard[far]):+.1f} at k = .2 and .1, robust "
-             f"{float(robust[near]):+.1f} and {float(robust[far]):+.1f}; less the masks' own difference, at k = .1: "
-             + ", ".join(f"{kind} {float(value[far]):+.1f}" for kind, value in net_of.items()),
+        note=f"standard {_points(standard[near])} and {_points(standard[far])} at k = .2 and .1, robust "
+             f"{_points(robust[near])} and {_points(robust[far])}; less the masks' own difference, at k = .1: "
+             + ", ".join(f"{kind} {_points(value[far])}" for kind, value in net_of.items()),
     )
 
 

@@ -27,8 +27,8 @@ def fig_marks(standard: Marks, robust: Marks) -> go.Figure:
     fig = figure(
         f"Where is the gradient? {len(standard.hit)} networks of each kind", axis("network", ticks=[]),
         axis("mean |gradient|", log=True),
-        takeaway=f"Standard: the signal's place has {float(standard.ratio.mean()):.2f} times the gradient of the other "
-                 f"places of S. Robust: {float(robust.ratio.mean()):.0f} times.",
+        takeaway=f"Left, standard: the signal's place has {float(standard.ratio.mean()):.2f} times the gradient of the "
+                 f"other places of S. Right, robust: {float(robust.ratio.mean()):.0f} times.",
     )
     for shift, found, name in ((0, standard, "standard"), (len(standard.hit) + 1, robust, "robust")):
         count = torch.arange(len(found.hit)) + shift
@@ -36,7 +36,7 @@ def fig_marks(standard: Marks, robust: Marks) -> go.Figure:
         for i, (values, label) in enumerate(((found.at_signal, "at the signal"), (found.elsewhere, "elsewhere on S"),
                                              (off, "off S"))):
             add_points(fig, count, values, label, i, legend=name == "standard")
-    mark_x(fig, len(standard.hit), "robust")
+    mark_x(fig, len(standard.hit), "robust networks")
     return fig
 
 
@@ -61,7 +61,6 @@ def fig_maps(standard: Marks, small: Marks, robust: Marks) -> go.Figure:
 def fig_point(result: Marks) -> go.Figure:
     """One network's gradients beside the closed form of the network with maximal margin."""
     size, expected = result.gradient[0], result.expected
-    top = float(torch.maximum(size.max(), expected.max()))
     trained = f"robust, ε = {result.eps:.3g}" if result.eps else "standard"
     fig = panels(
         "One network on the simplified data", [trained, "max-margin network (closed form)"],
@@ -72,8 +71,8 @@ def fig_point(result: Marks) -> go.Figure:
                  + (f", under attack {float(result.attacked[0]):.2f}." if result.eps else "."),
     )
     for panel, values in enumerate((size, expected)):
-        heatmap(fig, list(range(size.shape[1])), list(range(len(size))), values, "|gradient|",
-                range=(0, max(top, 1e-9)), panel=panel, showscale=panel == 1)
+        heatmap(fig, list(range(size.shape[1])), list(range(len(size))), values / values.max().clamp_min(1e-12),
+                "|gradient| / max", range=(0, 1), panel=panel, showscale=panel == 1)
     fig.update_yaxes(autorange="reversed")
     return fig
 
@@ -125,7 +124,7 @@ def fig_roar(result: Roar) -> go.Figure:
     """DiffROAR over levels, and the part of it that the masks alone show."""
     levels = result.result.levels
     last = {kind: float(result.mean(kind)[-1]) for kind in result.kinds}
-    told = ", ".join(f"{kind} {value:+.1f}" for kind, value in last.items())
+    told = ", ".join(f"{kind} {round(value, 1) + 0.0:+.1f}" for kind, value in last.items())
     fig = panels(
         "DiffROAR: top-ranked minus bottom-ranked pixels", ["images", "masks only"],
         [axis("level k, share of pixels kept", range=(0, max(levels) + 0.05), ticks=levels)] * 2,
