@@ -170,7 +170,7 @@ def line_curves(line: Line) -> LineCurves:
         top = atoms.max() + 4 * np.sqrt(p * atoms.max())
         at = p * np.arange(min(int(top / p) + 2, CURVE))
     elif line.noise == "gamma":
-        low, high = atoms.min() * max(0.05, 1 - 3 / np.sqrt(p)), atoms.max() * (1 + 3 / np.sqrt(p))
+        low, high = atoms.min() * max(0.1, 1 - 3 / np.sqrt(p)), atoms.max() * (1 + 3 / np.sqrt(p))
         at = np.linspace(low, high, CURVE)
     else:
         at = np.linspace(atoms.min() - 3 * p, atoms.max() + 3 * p, CURVE)
