@@ -7,6 +7,7 @@ import numpy as np
 
 from gradscape.agents.topocurate.graph import QuotientGraph, TrajectoryLike
 from gradscape.agents.topocurate.scores import (
+    DROP,
     error_branch_ratio,
     minmax,
     strategic_heterogeneity,
@@ -20,21 +21,24 @@ TASK_MODES = ("topo", "random", "variance")
 Progress = Callable[[int, int], object]
 
 
-def trial_weights(graph: QuotientGraph, weights: Sequence[float] = WEIGHTS) -> tuple[np.ndarray, np.ndarray]:
+def trial_weights(
+    graph: QuotientGraph, weights: Sequence[float] = WEIGHTS, *, drop: float = DROP,
+) -> tuple[np.ndarray, np.ndarray]:
     """w = sum of weight times min-max normalized score of each success, (n_success,), and the trials' numbers."""
     _checked(weights)
-    scores, trials = trajectory_scores(graph)
+    scores, trials = trajectory_scores(graph, drop=drop)
     return (minmax(scores) @ np.asarray(weights, dtype=np.float64) if len(trials) else np.zeros(0)), trials
 
 
 def select_trajectories(
     pools: Sequence[Sequence[TrajectoryLike] | QuotientGraph], per_task: int, weights: Sequence[float] = WEIGHTS, *,
-    mode: str = "topo", seed: int, progress: Progress | None = None,
+    mode: str = "topo", drop: float = DROP, seed: int, progress: Progress | None = None,
 ) -> list[tuple[int, int]]:
     """Up to ``per_task`` successes of each task, as (task number, trial number); tasks without one give none.
 
-    ``pools``: each task's trials, or their graph. ``mode``: "topo" takes the highest weighted scores, "shortest" the
-    fewest calls, "outcome" any success. Ties are broken by random numbers of ``seed`` that are the same for every mode.
+    ``pools``: each task's trials, or their graph; ``drop``: see `recovery`. ``mode``: "topo" takes the highest weighted
+    scores, "shortest" the fewest calls, "outcome" any success. Ties are broken by random numbers of ``seed`` that are
+    the same for every mode.
     Every mode takes the same number from each task. Raises ValueError for an empty list, per_task < 1, weights that are
     not three finite numbers >= 0, an unknown mode.
     """
@@ -48,7 +52,8 @@ def select_trajectories(
         jitter = np.random.default_rng([at_least("seed", seed, 0), task]).random(len(trials))
         won = np.array([i for i, trial in enumerate(trials) if trial.success], dtype=np.int64)
         if mode == "topo" and len(won):
-            merit, won = trial_weights(pool if isinstance(pool, QuotientGraph) else QuotientGraph(pool), weights)
+            graph = pool if isinstance(pool, QuotientGraph) else QuotientGraph(pool)
+            merit, won = trial_weights(graph, weights, drop=drop)
         elif mode == "shortest":
             merit = np.array([-len(trials[i].calls) for i in won], dtype=np.float64)
         else:
