@@ -44,15 +44,15 @@ class DaskExecutor:
         self.address, self.cluster = address, None
         self.expected, self.session, self._count = identity(module), secrets.token_hex(4), 0
         self.warnings: list[str] = []
+        for name in ("distributed", "tornado.application"):  # what matters comes back as an outcome or as our own error
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         if address is None:
-            logging.getLogger("distributed").setLevel(logging.ERROR)
             self.cluster = distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0,
                 silence_logs=logging.CRITICAL,
             )
             self.client = distributed.Client(self.cluster, set_as_default=False)
         else:
-            logging.getLogger("distributed").setLevel(logging.CRITICAL)
             self.client = _connect(address)
             try:
                 self._check_workers(module)
