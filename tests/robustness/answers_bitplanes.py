@@ -44,7 +44,7 @@ WRONG = {
         (too_much, "at most 1 is allowed"),
         (nothing_of_use, "What does the detector count"),
         (lambda images: images / 255, "must be uint8"),
-        (lambda images: images[:3], "shape"),
+        (lambda images: images[:, :24], "shape"),
         (lambda images: None, "returned None"),
     ],
     3: [

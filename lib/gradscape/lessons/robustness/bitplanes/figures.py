@@ -1,7 +1,7 @@
 """Figures of the bit-planes lesson: noise images, matrices, arms, choices of patches, degradations, cues."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,8 @@ from gradscape.stats import Grid
 from gradscape.workbench import add_bars, add_line, axis, figure, heatmap, image_grid, mark_x, mark_y, panels
 from gradscape.workbench.figures import Axis
 
-SHOWN = 5  # images of a class in the sheet
+SHOWN = 2  # images of a class in the sheet
+COARSE = np.uint8(0xF8)  # bits shown of them: the other three cannot be seen, and cost half of the bytes
 # paper's Table 7: NGC trained on SD 1.5, average accuracy by the planes kept
 TABLE_7 = {1: 0.915, 2: 0.951, 3: 0.968, 4: 0.957, 5: 0.934, 6: 0.864}
 ARM_WORDS = {"E": "E: rounded alike", "R": "R: half to even", "J75": "J75: JPEG 75", "J96": "J96: JPEG 96"}
@@ -33,7 +34,7 @@ def accuracy_axis(title: str = "balanced accuracy") -> Axis:
 def fig_images(made: World) -> go.Figure:
     """Test images of each class, and the thresholded lowest bit of the first."""
     classes = {"real (arm E)": made.real("E")[1], **made.fake_test}
-    rows = [np.concatenate([images[:SHOWN], noise_image(images[:1], 1), noise_image(images[:1], 3)])
+    rows = [np.concatenate([images[:SHOWN] & COARSE, noise_image(images[:1], 1), noise_image(images[:1], 3)])
             for images in classes.values()]
     words = ", ".join(f"{name} {clipped(images):.3f}" for name, images in classes.items())
     return image_grid(
@@ -77,6 +78,7 @@ def _cells(fig: go.Figure, matrix: Grid, panel: int = 0) -> None:
     values = matrix.values.round(3)
     heatmap(fig, list(matrix.axes["test"]), list(matrix.axes["train"]), values, "accuracy", range=(0.4, 1.0),
             panel=panel, text=[[f"{v:.2f}" for v in row] for row in values], texttemplate="%{text}")
+    fig.update_yaxes(autorange="reversed")  # the diagonal from the upper left
 
 
 def fig_arms(found: Mapping[str, Study]) -> go.Figure:
@@ -84,7 +86,8 @@ def fig_arms(found: Mapping[str, Study]) -> go.Figure:
     gaps = {name: study.gap() for name, study in found.items()}
     least = min(gaps, key=lambda name: gaps[name].off)
     fig = figure(
-        "The same generated images, other last steps of the real ones", axis("arm and detector"), accuracy_axis(), barmode="group",
+        "The same generated images, other last steps of the real ones", axis("arm and detector"), accuracy_axis(),
+        barmode="group",
         takeaway="Gap between both: " + ", ".join(f"{name} {gap.gap:.3f}" for name, gap in gaps.items())
                  + f". Lowest on unseen generators: {least}, {gaps[least].off:.2f}.",
     )
@@ -195,8 +198,8 @@ def fig_planes(look: Look) -> go.Figure:
     counts = np.bincount(z.ravel(), minlength=2**look.planes) / z.size
     rank = int((scores > scores[look.index]).sum()) + 1
     fig = panels(
-        f"{look.source}: {look.planes} lowest planes", ["image", "noise (mean of channels)", "patch scores / 1000",
-                                                        "values of z"],
+        f"{look.source}: {look.planes} lowest planes",
+        ["image (mean of channels)", "noise (mean of channels)", "patch scores / 1000", "values of z"],
         [axis("")] * 2 + [axis("column"), axis("z")], [axis("")] * 2 + [axis("row"), axis("share of values")],
         columns=2, height=720,
         takeaway=f"The {look.how} patch is number {look.index + 1} of {across**2} (rank {rank} by score). z = 0 in "
@@ -205,7 +208,7 @@ def fig_planes(look: Look) -> go.Figure:
     pixels = np.arange(side)
     for panel, picture in enumerate((look.image.mean(-1), look.noise.mean(-1))):
         heatmap(fig, pixels, pixels, picture.round(), "gray", range=(0, 255), panel=panel, showscale=False)
-        fig.data[-1].update(colorscale="Gray")
+        fig.data[-1].update(colorscale="Gray", z=picture.round().astype(np.uint8))
     heatmap(fig, np.arange(across), np.arange(across), (scores / 1000).reshape(across, across).round(2), "score",
             panel=2, showscale=False, text=(scores / 1000).reshape(across, across).round(1), texttemplate="%{text}")
     add_bars(fig, [str(v) for v in range(len(counts))], counts.round(4), "share of values", 0, panel=3)
@@ -253,12 +256,17 @@ def fig_pipeline(found: Processed) -> go.Figure:
     return fig
 
 
-def fig_table(table: Table | None, title: str, pick: Sequence[str] | None = None) -> go.Figure:
+def fig_table(table: Table | None, title: str) -> go.Figure:
     """A recorded table: diagonal, unseen generators and quilt of each row; the min patch beside the max patch."""
     rows = list(table.rows()) if table is not None else []
-    rows = [row for row in rows if pick is None or row["arm"] in pick]
-    fig = figure(title, axis("arm, detector"), accuracy_axis(), takeaway=table.caption + "." if table is not None else
-                 "Nothing is recorded: run `gradscape record robustness/bitplanes`.", height=420)
+    words = "Nothing is recorded: run gradscape record robustness/bitplanes."
+    if table is not None:
+        best = max(rows, key=lambda row: row["off"])
+        wide = max(rows, key=lambda row: row["diagonal"] - row["off"])
+        words = (f"{table.caption}. Highest on unseen generators: {best['arm']}, {best['detector']}, "
+                 f"{best['off']:.3f}; largest gap: {wide['arm']}, {wide['detector']}, "
+                 f"{wide['diagonal'] - wide['off']:.3f}.")
+    fig = figure(title, axis("arm, detector"), accuracy_axis(), takeaway=words, height=420)
     labels = [f"{row['arm']}, {row['detector']}" for row in rows] or ["none"]
     for i, (name, key) in enumerate((("generator trained on", "diagonal"), ("unseen generators", "off"),
                                      ("quilt of real pixels", "quilt"), ("generator trained on, min patch",
@@ -302,6 +310,7 @@ def fig_mystery(matrices: Mapping[str, NDArray[np.float64]]) -> go.Figure:
     for panel, values in enumerate(matrices.values()):
         heatmap(fig, list("pvgd"), list(TRAINED), values, "accuracy", range=(0.4, 1.0), panel=panel, showscale=False,
                 text=[[f"{100 * v:.0f}" for v in row] for row in values], texttemplate="%{text}")
+    fig.update_yaxes(autorange="reversed")
     return fig
 
 
