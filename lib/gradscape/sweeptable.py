@@ -46,7 +46,7 @@ class SweepTable:
             found[row["key"]] = row
         names = list(about["axes"])
         order = {name: {value: k for k, value in enumerate(about["axes"][name])} for name in names}
-        ordered = sorted(found.values(), key=lambda row: [order[name].get(row.get(name), -1) for name in names])
+        ordered = sorted(found.values(), key=lambda row: [order[name].get(row["settings"].get(name), -1) for name in names])
         return cls(place, about, tuple(ordered))
 
     @property

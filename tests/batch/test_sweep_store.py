@@ -162,9 +162,10 @@ def test_a_damaged_part_is_named(sweep, tmp_path):
 def test_values_lie_on_the_axes_and_csv_has_every_row(sweep, tmp_path):
     made, points = begun(sweep, tmp_path / "s"), sweep.points()
     with made.opened(points[0].code, points[0].data):
-        for k, point in enumerate(points[:5]):
+        for k, point in reversed(list(enumerate(points[:5]))):
             made.keep(point, outcome(point, product=float(k)), 1)
     table = SweepTable.open(made.folder)
+    assert [row["scalars"]["product"] for row in table.rows] == [0.0, 1.0, 2.0, 3.0, 4.0]  # in the grid's order
     found = table.values("product")
     assert found.shape == (2, 3)
     assert found[1, 1] == 4.0
