@@ -29,8 +29,6 @@ KNOWN = {
     "recovery/blind_calibration": {"C3"},
     # partly for 4 of 20: at k = .2 the robust DiffROAR is 2.15 to 4.2 points, the criterion 2.5
     "robustness/input_gradients": {"I5"},
-    # S4: partly for 1 of the 12 seeds tried: the mean fall of accuracy to o_end 10 is .013 to .028, the criterion .015
-    "credit/rectified_ste": {"S4"},
     # partly for 3 of 20: low bits in arm J75 leave a gap above .08 (.086 to .108) between own and unseen generators
     "robustness/bitplanes": {"L5"},
 }
