@@ -46,8 +46,11 @@ class SweepTable:
             found[row["key"]] = row
         names = list(about["axes"])
         order = {name: {value: k for k, value in enumerate(about["axes"][name])} for name in names}
-        ordered = sorted(found.values(), key=lambda row: [order[name].get(row["settings"].get(name), -1) for name in names])
-        return cls(place, about, tuple(ordered))
+
+        def position(row: dict[str, Any]) -> list[int]:
+            return [order[name].get(row["settings"].get(name), -1) for name in names]
+
+        return cls(place, about, tuple(sorted(found.values(), key=position)))
 
     @property
     def lesson(self) -> str:
