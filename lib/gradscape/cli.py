@@ -23,6 +23,7 @@ app = typer.Typer(
 data = typer.Typer(no_args_is_help=True, help="Full data sets, fetched once with checksums.")
 app.add_typer(data, name="data")
 app.add_typer(classroom.app, name="class")
+app.command()(classroom.new)
 
 WRONG, FAILED, INTERRUPTED = 2, 1, 130
 

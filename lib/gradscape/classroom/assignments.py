@@ -82,7 +82,8 @@ def make(out: Path, lessons: Sequence[catalog.Lesson], points: float = 1.0, answ
 def require(package: str) -> None:
     """``ValueError`` that says how to install an optional package which is missing."""
     if importlib.util.find_spec(package) is None:
-        raise ValueError(f"{package} is not installed: pip install 'gradscape[class]' or pip install {package}")
+        how = f"pip install -e '.[class]' in the checkout, or pip install {package}"
+        raise ValueError(f"{package} is not installed: {how}")
 
 
 def source(lesson: catalog.Lesson, points: float, answers: Path) -> Any:

@@ -30,6 +30,31 @@ def assignments(
     typer.echo(f"next: cd {made} and see docs/teaching.md for collecting and grading")
 
 
+@app.command("app")
+def show_app(
+    lesson: Annotated[str, typer.Argument(help="unit/slug, or the slug alone")],
+    port: Annotated[int | None, typer.Option(help="where it listens on this machine; any free one by default")] = None,
+    browser: Annotated[bool, typer.Option(help="open a browser")] = True,
+    profile: Annotated[str, typer.Option(help="smoke, quick or full")] = "quick",
+) -> None:
+    """Show a lesson's explorers full screen, code hidden, for the projector."""
+    from gradscape import catalog
+    from gradscape.classroom import projector
+
+    _checked(lambda: projector.serve(catalog.find(lesson), port, browser, profile))
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="UNIT/SLUG", help="the lesson to be written")],
+) -> None:
+    """Make the rooms of a new lesson in this checkout, with tests that fail until it is written."""
+    from gradscape.classroom import scaffold
+
+    for place in _checked(lambda: scaffold.make(name)):
+        typer.echo(str(place))
+    typer.echo("next: docs/adding_a_paper.md, and a row in lib/gradscape/catalog.toml")
+
+
 def _stop(message: object) -> NoReturn:
     typer.echo(str(message), err=True)
     raise typer.Exit(WRONG)
