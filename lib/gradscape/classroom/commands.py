@@ -44,6 +44,19 @@ def show_app(
     _checked(lambda: projector.serve(catalog.find(lesson), port, browser, profile))
 
 
+@app.command()
+def predictions(
+    folder: Annotated[Path, typer.Argument(help="the folder that GRADSCAPE_PREDICTIONS named")],
+) -> None:
+    """Count what a class predicted, by question; nobody is named."""
+    from gradscape.workbench import ballots
+
+    for question, votes in _checked(lambda: ballots.count(folder)).items():
+        typer.echo(question)
+        for option, number in votes.most_common():
+            typer.echo(f"  {number:3d}  {option}")
+
+
 def new(
     name: Annotated[str, typer.Argument(metavar="UNIT/SLUG", help="the lesson to be written")],
 ) -> None:

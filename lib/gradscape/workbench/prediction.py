@@ -1,11 +1,14 @@
-"""Predict first: a question before the main figure, the answer after it. Kept in memory only, graded by nobody."""
+"""Predict first: a question before the main figure, the answer after it. Graded by nobody, and kept in memory only.
+
+An instructor who sets ``GRADSCAPE_PREDICTIONS`` to a folder gets the choices there, without names.
+"""
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from gradscape.workbench import headless
+from gradscape.workbench import ballots, headless
 from gradscape.workbench.view import QUIET, STATIC, display_widget
 
 _PANELS: dict[str, Any] = {}      # key -> the question as asked in this process (options, chosen position, widgets)
@@ -20,6 +23,7 @@ class _Question:
 
     def choose(self, position: int) -> None:
         self.position = position
+        ballots.cast(self.question, self.options[position])
         self.prompt.state = {"position": position, "status": "Noted. The figure below will tell."}
         for panel, answer, why in self.reveals:
             panel.state = self.shown(answer, why)
@@ -29,7 +33,8 @@ class _Question:
             return {"verdict": f"Answer: {answer}", "why": why, "open": False}
         said = self.options[self.position]
         verdict = f"As you predicted: {answer}" if said == answer else f"You predicted: {said}. It is: {answer}"
-        return {"verdict": verdict, "why": why, "open": True}
+        together = ballots.told(self.question, self.options)
+        return {"verdict": verdict, "why": f"{why} {together}".strip(), "open": True}
 
 
 def predict(question: str, options: Sequence[str], *, key: str) -> None:
