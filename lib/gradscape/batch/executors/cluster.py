@@ -106,7 +106,8 @@ class DaskExecutor:
         self._more.set()
         if self.cluster is None:
             with contextlib.suppress(Exception):
-                self.client.run(close_pools, on_error="ignore")
+                # not waited for: a worker that is busy or leaving must not hold up the driver
+                self.client.run(close_pools, on_error="ignore", wait=False)
         else:
             close_pools(running=True)
         with contextlib.suppress(Exception):

@@ -158,6 +158,8 @@ def sweep(
         raise ParameterError("resume=True: name the sweep's folder with out")
     if resume and place is not None:
         store = SweepStore.open(place, made.about)
+    elif place is not None:
+        SweepStore.check_vacant(place)
     executor = made.executor()
     try:
         if not resume:

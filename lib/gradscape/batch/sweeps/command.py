@@ -61,8 +61,8 @@ def _prepared(
         if lesson is None:
             raise Refused("which lesson? `gradscape list` shows them (or go on with a sweep: --out DIR --resume)")
         made = api.prepare(lesson, grid.parse(parameters), profile, options)
-        if out is not None and out.exists():  # said before anything starts; create checks it again
-            SweepStore(out)
+        if out is not None:  # said before an executor starts
+            SweepStore.check_vacant(out)
         return made, None
     folder = out if out is not None else SweepStore.newest().folder
     if lesson is None:

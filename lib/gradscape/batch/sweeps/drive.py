@@ -104,6 +104,7 @@ def drive(
                     for future in wait(waiting, timeout=POLL_S, return_when=FIRST_COMPLETED).done:
                         keep(future)
                     store.sync()
+            store.flush()  # everything is a part before the executor is asked to leave
             executor.close()
         except BaseException as error:
             ended = [f for f in waiting if f.done() and not f.cancelled() and not f.exception()]

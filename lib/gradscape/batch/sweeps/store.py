@@ -41,10 +41,7 @@ class SweepStore:
         """A new sweep in ``folder`` (default ``runs/<utc>-<id>``); :class:`StoreError` unless it is absent or empty."""
         now = datetime.datetime.now(datetime.UTC)
         place = folder or Path(RUNS) / f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        if (place / ABOUT).exists():
-            raise StoreError(f"--out {place}: holds a sweep already; continue it with: --out {place} --resume")
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise StoreError(f"--out {place}: must be a folder that is empty or does not exist yet")
+        cls.check_vacant(place)
         store = cls(place)
         try:
             (place / PARTS).mkdir(parents=True, exist_ok=True)
@@ -52,6 +49,14 @@ class SweepStore:
         except OSError as error:
             raise StoreError(f"--out {place}: cannot be written: {error.strerror}") from error
         return store
+
+    @staticmethod
+    def check_vacant(place: Path) -> None:
+        """:class:`StoreError` unless a new sweep can be put there."""
+        if (place / ABOUT).exists():
+            raise StoreError(f"--out {place}: holds a sweep already; continue it with: --out {place} --resume")
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
+            raise StoreError(f"--out {place}: must be a folder that is empty or does not exist yet")
 
     @classmethod
     def open(cls, folder: Path, about: Mapping[str, Any] | None = None) -> SweepStore:
