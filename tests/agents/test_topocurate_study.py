@@ -12,6 +12,7 @@ from gradscape.agents.topocurate.experiments import (
     chosen_trials,
     curated,
     held_out,
+    own_models,
     pool,
     rank_correlation,
     rl_pool,
@@ -41,6 +42,7 @@ def test_teachers(tasks):
     for task, trials in zip(tasks, pools["slip"].trials, strict=True):
         for episode in trials:  # what was seen is what the world answers
             again = replay(task, episode.calls)
+            assert len(episode.calls) <= 12
             assert (again.calls, again.observations, again.success) == (
                 episode.calls, episode.observations, episode.success)
     known = [e for trials in pools["peek"].trials for e in trials if e.style == "oracle"]
@@ -121,6 +123,16 @@ def test_experiments_at_smoke_size():
     assert ((snr.pass_rate > 0) & (snr.pass_rate < 1)).all()
     assert (snr.snr >= 0).all()
     assert len(rl_pool(SMOKE, 0).tasks) == SMOKE.size.rl_tasks
+
+
+@pytest.mark.standard
+def test_own_models_are_those_of_the_study_where_they_agree():
+    own = own_models(SMOKE.replace(diversity=0.0))
+    assert own.outcome == curated(SMOKE, 0.8, 0, "outcome")
+    assert own.selection.pass_1 == curated(SMOKE, 0.8, 0, "RE").pass_1
+    steps: list[tuple[int, int]] = []
+    own_models(SMOKE.replace(per_task=2), progress=lambda done, total: steps.append((done, total)))
+    assert steps == [(k, 20) for k in range(1, 21)]
 
 
 @pytest.mark.standard

@@ -4,17 +4,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
 from gradscape.agents.policy_gradient import pass_at_k
 from gradscape.agents.toolworld.tasks import Task, make_tasks
+from gradscape.agents.toolworld.teachers import Episode
 from gradscape.agents.topocurate.graph import QuotientGraph, Trajectory
 from gradscape.agents.topocurate.pools import Pool, make_pool
 from gradscape.agents.topocurate.reinforcement import gradient_snr, train_grpo
-from gradscape.agents.topocurate.scores import error_branch_ratio, strategic_heterogeneity
-from gradscape.agents.topocurate.selection import select_tasks, select_trajectories, task_scores
+from gradscape.agents.topocurate.scores import error_branch_ratio, strategic_heterogeneity, trajectory_scores
+from gradscape.agents.topocurate.selection import select_tasks, select_trajectories, task_scores, trial_weights
 from gradscape.agents.topocurate.settings import FLAKY, TEMPERATURE, VARIANTS, Settings
 from gradscape.agents.turnpolicy.base import load_base
 from gradscape.agents.turnpolicy.batch import pack
@@ -203,13 +205,21 @@ def rl_pool(settings: Settings, replicate: int, *, progress: Progress | None = N
     return RLPool(tasks, tuple(graphs))
 
 
+def _drawn(settings: Settings, replicate: int) -> np.ndarray:
+    _, mixed = task_scores(rl_pool(settings, replicate).graphs)
+    rng = np.random.default_rng(_seed(settings, replicate, TIES))
+    return np.sort(rng.permutation(mixed)[: settings.size.snr_tasks])
+
+
+def measured_tasks(settings: Settings, replicate: int) -> tuple[QuotientGraph, ...]:
+    """The graphs of the tasks of `task_snr`, in its order."""
+    return tuple(rl_pool(settings, replicate).graphs[k] for k in _drawn(settings, replicate))
+
+
 @protocol
 def task_snr(settings: Settings, replicate: int, *, progress: Progress | None = None) -> TaskSNR:
     """Gradient SNR of tasks with 0 < pass rate < 1, drawn at random from the RL pool."""
-    made, size = rl_pool(settings, replicate), settings.size
-    _, mixed = task_scores(made.graphs)
-    rng = np.random.default_rng(_seed(settings, replicate, TIES))
-    drawn = np.sort(rng.permutation(mixed)[: size.snr_tasks])
+    made, size, drawn = rl_pool(settings, replicate), settings.size, _drawn(settings, replicate)
     graphs = [made.graphs[k] for k in drawn]
     score, _ = task_scores(graphs)
     policy, generator = load_base(), torch.Generator().manual_seed(_seed(settings, replicate, LEARN))
@@ -245,17 +255,95 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
-def point(settings: Settings) -> Point:
+@dataclass(frozen=True)
+class Own:
+    """Two models on the settings' own pool: learned from its selection, and from random successes."""
+
+    pass_rate: float  # of the pool
+    selection: Learned
+    outcome: Learned
+
+
+@cached
+def own_models(settings: Settings, *, progress: Progress | None = None) -> Own:
     """The settings' own pool, selection and model beside one that learns from random successes."""
-    tasks = pool(settings, 0.0, 0).tasks
-    made = make_pool(tasks, settings.trials, teachers=settings.teachers, ploop=settings.ploop, kappa=settings.kappa,
-                     seed=_seed(settings, 0, TRIALS))
+    made = make_pool(pool(settings, 0.0, 0).tasks, settings.trials, teachers=settings.teachers, ploop=settings.ploop,
+                     kappa=settings.kappa, seed=_seed(settings, 0, TRIALS))
     ties, seeds = _seed(settings, 0, TIES), (_seed(settings, 0, LEARN), _seed(settings, 0, JUDGE))
+    size, tests = settings.size, held_out(settings.protocol, 0)
+    known = (settings.teachers, settings.trials, settings.per_task) == ("repair", size.trials, size.per_task)
+    total = size.steps * (1 if known else 2)
     picked = select_trajectories(made.graphs, settings.per_task, settings.weights, drop=settings.drop, seed=ties)
+    step = None if progress is None else partial(_further, progress, 0, total)
+    selection = learn(settings, made, picked, tests, "selection", seeds, step)
+    if known:  # the study has this model
+        return Own(made.pass_rate, selection, curated(settings, settings.ploop, 0, "outcome"))
     random = select_trajectories(made.trials, settings.per_task, mode="outcome", seed=ties)
-    tests = held_out(settings.protocol, 0)
-    found = {"": learn(settings, made, picked, tests, "selection", seeds),
-             "_outcome": learn(settings, made, random, tests, "outcome", seeds)}
+    step = None if progress is None else partial(_further, progress, size.steps, total)
+    return Own(made.pass_rate, selection, learn(settings, made, random, tests, "outcome", seeds, step))
+
+
+def _further(progress: Progress, before: int, total: int, done: int, _: int) -> None:
+    progress(before + done, total)
+
+
+@dataclass(frozen=True)
+class OneTask:
+    """One task of the settings' pool: its graph, its successes' scores (n, 3) and weights (n,), what is selected."""
+
+    sentence: str
+    graph: QuotientGraph
+    trials: np.ndarray
+    scores: np.ndarray
+    weights: np.ndarray
+    picked: frozenset[int]
+
+
+SLIPS = "tasks:120,steps:120,test:128"  # sizes of `slips_learned`
+
+
+@cached
+def slips_learned(replicate: int) -> float:
+    """pass@1 of a model that learned from what recovery alone selects, minus random successes, when teachers slip."""
+    settings = Settings.of({"sizes": SLIPS})
+    made = make_pool(pool(settings, 0.0, replicate).tasks, settings.size.trials, teachers="slip",
+                     seed=_seed(settings, replicate, TRIALS))
+    rates = {}
+    for variant in ("R", "outcome"):
+        picked = chosen_trials(made, variant, settings.size.per_task, _seed(settings, replicate, TIES))
+        seeds = (_seed(settings, replicate, LEARN), _seed(settings, replicate, JUDGE))
+        rates[variant] = learn(settings, made, picked, held_out(settings.protocol, replicate), variant, seeds).pass_1
+    return rates["R"] - rates["outcome"]
+
+
+GRAPH_TASKS = 24  # that an explorer offers
+
+
+@cached
+def _own_trials(
+    made_for: Settings, trials: int, teachers: str, ploop: float,
+) -> tuple[tuple[Task, ...], tuple[tuple[Episode, ...], ...]]:
+    tasks = pool(made_for, 0.0, 0).tasks[:GRAPH_TASKS]
+    made = make_pool(tasks, trials, teachers=teachers, ploop=ploop, seed=_seed(made_for, 0, TRIALS))
+    return made.tasks, made.trials
+
+
+def one_task(settings: Settings) -> OneTask:
+    """The graph of task number ``settings.task`` (from 1) and what is selected from it."""
+    tasks, trials = _own_trials(settings.protocol, settings.trials, settings.teachers, settings.ploop)
+    k = settings.task - 1
+    graph = QuotientGraph(trials[k], kappa=settings.kappa)
+    scores, index = trajectory_scores(graph, drop=settings.drop)
+    weights, _ = trial_weights(graph, settings.weights, drop=settings.drop)
+    picked = select_trajectories([graph], settings.per_task, settings.weights, drop=settings.drop,
+                                 seed=_seed(settings, 0, TIES))
+    return OneTask(tasks[k].sentence, graph, index, scores, weights, frozenset(trial for _, trial in picked))
+
+
+def point(settings: Settings) -> Point:
+    """The models of `own_models`, each value, and what the selection gains."""
+    own = own_models(settings)
+    found = {"": own.selection, "_outcome": own.outcome}
     scalars = {f"{field}{end}": float(getattr(model, field)) for end, model in found.items() for field in FIELDS}
     gain = scalars["pass_1"] - scalars["pass_1_outcome"]
-    return Point(scalars | {"pass_1_gain": gain, "pool_pass_rate": made.pass_rate})
+    return Point(scalars | {"pass_1_gain": gain, "pool_pass_rate": own.pass_rate})

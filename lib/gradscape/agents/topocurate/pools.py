@@ -1,12 +1,13 @@
 """Pools of trials to select from: teachers that repair, teachers that slip at random, teachers that peek."""
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from gradscape.agents.toolworld.lexicon import Call
+from gradscape.agents.toolworld.lexicon import HORIZON, Call
 from gradscape.agents.toolworld.oracle import next_call, remaining
 from gradscape.agents.toolworld.tasks import Task
 from gradscape.agents.toolworld.teachers import STYLES, WEIGHTS, Episode, teach, teacher_trials
@@ -66,7 +67,7 @@ def slipping(task: Task, rng: random.Random, slip: float = SLIP) -> Episode:
     world = task.world()
     calls: list[Call] = []
     seen = []
-    while not world.finished and remaining(task, world) < float("inf"):
+    while len(calls) < HORIZON and not world.finished and remaining(task, world) < math.inf:
         calls.append(random_call(rng) if rng.random() < slip else next_call(task, world))
         seen.append(world.step(calls[-1]))
     return Episode(tuple(calls), tuple(seen), task.solved(world), "slip")
