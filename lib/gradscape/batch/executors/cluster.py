@@ -44,8 +44,9 @@ class DaskExecutor:
         self.address, self.cluster = address, None
         self.expected, self.session, self._count = identity(module), secrets.token_hex(4), 0
         self.warnings: list[str] = []
-        for name in ("distributed", "tornado.application"):  # what matters comes back as an outcome or as our own error
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        for name in ["distributed", "tornado.application", *logging.root.manager.loggerDict]:
+            if name.startswith(("distributed", "tornado.application")):  # what matters is an outcome or an error
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         if address is None:
             self.cluster = distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0,
@@ -104,11 +105,11 @@ class DaskExecutor:
         """Leave the cluster; a local one ends."""
         self._closed = True
         self._more.set()
-        if self.cluster is None:
+        if self.cluster is None and self.client.status == "running":
             with contextlib.suppress(Exception):
                 # not waited for: a worker that is busy or leaving must not hold up the driver
                 self.client.run(close_pools, on_error="ignore", wait=False)
-        else:
+        elif self.cluster is not None:
             close_pools(running=True)
         with contextlib.suppress(Exception):
             self.client.close(timeout=5)
