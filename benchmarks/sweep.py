@@ -21,7 +21,7 @@ from gradscape.batch.sweeps.store import SweepStore
 from gradscape.sweeptable import SweepTable
 
 LESSON, REPEATS = "dynamics/sgd_noise", 3
-CALLS: Mapping[str, Any] = {"T": [2.0**-9, 2.0**-8], "alpha": [0.1, 1.0], "seed": range(40)}
+CALLS: Mapping[str, Any] = {"T": [2.0**-9, 2.0**-8], "alpha": [0.1, 1.0], "seed": range(16)}
 NOTEBOOKS: Mapping[str, Any] = {"T": [2.0**-9, 2.0**-8], "alpha": [0.1, 1.0], "seed": range(2)}
 
 
