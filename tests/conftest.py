@@ -27,5 +27,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 def pytest_terminal_summary(terminalreporter, exitstatus, config) -> None:
     """Say last how to get the browser tests, when they could not run."""
     skipped = terminalreporter.stats.get("skipped", [])
-    if any("browser" in report.keywords for report in skipped):
+    if any("browser" in getattr(report, "keywords", ()) for report in skipped):  # whole files have none
         terminalreporter.write_line(BROWSER_HINT)

@@ -11,7 +11,8 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     [
-        "batch", "catalog", "datasets", "diffusion", "distributed", "dynamics", "ensemble", "generative", "learning",
-        "lesson", "lessons", "numerics", "optimizers", "recovery", "results", "stats", "workbench",
+        "agents", "batch", "catalog", "credit", "datasets", "diffusion", "distributed", "dynamics", "ensemble",
+        "generative", "learning", "lesson", "lessons", "metrics", "numerics", "optimizers", "recovery", "results",
+        "robustness", "stats", "workbench",
     ],
 )

@@ -75,7 +75,7 @@ def explorer_pipeline(settings: Settings) -> Explorer:
          Control("gamma", "real", 0.9, 1.1, default=1.0, symbol="γ", about="tone curve of real images")],
         settings=settings, name="pipeline", mode="quick",
         presets={"as trained": {}, "rounded alike": {"rounding": "half_up"}, "one level brighter": {"levels": 1},
-                 "two levels brighter": {"levels": 2}},
+                 "through a JPEG file": {"jpeg": True}},
     )
 
 
