@@ -46,10 +46,10 @@ def _stop(message: object, code: int = WRONG) -> NoReturn:
 
 
 def _checked(call: Callable[[], Any]) -> Any:
-    """What a call returns; bad input and missing files end with one message and exit code 2."""
+    """What a call returns; bad input and files that cannot be had end with one message and exit code 2."""
     try:
         return call()
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         _stop(error)
 
 
@@ -213,7 +213,7 @@ def report(
     ] = None,
 ) -> None:
     """Build the site of a run again, or the pictures of a sweep, and print where they are."""
-    if run_folder is not None and (run_folder / "sweep.json").is_file():
+    if run_folder is not None and _checked((run_folder / "sweep.json").is_file):
         from gradscape.batch.report import sweep as pictures
 
         typer.echo(str(_checked(lambda: pictures.build(run_folder)).resolve()))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +83,17 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_its_own_point(loopback,
     until(lambda: len(sweep_course.calls(log, "end")) >= 6)
     begun = len(sweep_course.calls(log, "begin"))
     until(lambda: len(sweep_course.calls(log, "begin")) > begun)
-    victim = int(log.read_text().split("\n")[-2].split()[4])
-    workers[victim].kill()
+    _, rate, seed, _, victim = log.read_text().split("\n")[-2].split()
+    workers[int(victim)].kill()
     out, _ = driver.communicate(timeout=90)
     assert driver.returncode == 0, out
     table = SweepTable.open(tmp_path / "s")
     assert len(table.done) == len(table) == 32
-    ended = sweep_course.calls(log, "end")
-    assert len(ended) == len(set(ended)) == 32  # computed to the end exactly once each
+    times = Counter(sweep_course.calls(log, "end"))
+    assert len(times) == 32
+    # computed to the end once each; the one in flight may have reached its end just as its worker died, and been lost
+    assert {point for point, count in times.items() if count > 1} <= {(rate, seed)}
+    assert max(times.values()) <= 2
     assert all(row["product"] == row["rate"] * row["steps"] for row in table.flat())
 
 

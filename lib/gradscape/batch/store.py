@@ -76,7 +76,10 @@ class Store:
 
     def exists(self) -> bool:
         """Whether the folder holds a run."""
-        return (self.folder / "run.json").is_file()
+        try:
+            return (self.folder / "run.json").is_file()
+        except OSError as error:  # a name that is too long, for one
+            raise StoreError(f"{str(self.folder)[:80]!r}: cannot be a folder: {error.strerror}") from error
 
     @property
     def about(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import io
 import json
 import re
 import resource
+import signal
 import socket
 import sys
 import types
@@ -161,6 +162,7 @@ def hidden(course: str) -> list[Path]:
 def main(job: str) -> None:
     """Fence this process in and serve."""
     said = json.loads(job)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it stops a cell; ignored in a shell's background jobs
     lesson, scratch = catalog.find(said["lesson"]), Path(said["scratch"])
     prepare(lesson)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
