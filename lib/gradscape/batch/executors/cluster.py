@@ -51,6 +51,8 @@ class DaskExecutor:
             self.cluster = distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=0,
                 silence_logs=logging.CRITICAL,
+                # the small servers for health would take the same port in every sweep, and listen to the whole network
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"}, worker_dashboard_address="127.0.0.1:0",
             )
             self.client = distributed.Client(self.cluster, set_as_default=False)
         else:
