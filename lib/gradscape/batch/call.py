@@ -1,14 +1,13 @@
 """One point without a kernel: a lesson's ``point``, its claims, or both, called in the process that asks."""
 from __future__ import annotations
 
-import contextlib
 import datetime
 import importlib
 import time
 import traceback
-from pathlib import Path
 from typing import Any
 
+from gradscape.batch import memory
 from gradscape.batch.execute import Work
 from gradscape.batch.outcome import DONE, FAILED, Failure, Outcome
 from gradscape.lesson import Ledger, clear_cache
@@ -29,7 +28,7 @@ def call(work: Work) -> Outcome:
     begin, cpu, status, error = time.monotonic(), time.process_time(), DONE, None
     scalars: dict[str, Any] = {}
     claims: list[dict[str, Any]] = []
-    _forget_peak()
+    memory.forget_peak()
     try:
         module: Any = importlib.import_module(asked.module)
         settings = module.Settings(**work.parameters)
@@ -43,7 +42,7 @@ def call(work: Work) -> Outcome:
         status, error = FAILED, Failure(type(problem).__name__, str(problem), traceback=text)
     return Outcome(
         key=work.key, status=status, seconds=round(time.monotonic() - begin, 4), started=started,
-        cpu_seconds=round(time.process_time() - cpu, 4), peak_memory=_peak(), scalars=scalars, claims=claims,
+        cpu_seconds=round(time.process_time() - cpu, 4), peak_memory=memory.peak(), scalars=scalars, claims=claims,
         error=error,
     )
 
@@ -54,19 +53,3 @@ def _forget_experiments(protocol: Any) -> None:
     if protocol is None or protocol != _protocol:
         clear_cache()
     _protocol = protocol
-
-
-def _forget_peak() -> None:
-    """Let Linux count the largest resident size from here on; elsewhere it stays that of the process."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak() -> int:
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)

@@ -22,6 +22,8 @@ from jupyter_core.utils import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 
+from gradscape.batch import memory
+
 # Every library that would otherwise open one thread per core.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
@@ -152,7 +154,7 @@ class Kernel:
             process = psutil.Process(self.pid)
             times = process.cpu_times()
             below = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
-            return times.user + times.system + below, _peak(self.pid) or process.memory_info().rss
+            return times.user + times.system + below, memory.peak(self.pid)
         except psutil.Error:
             return 0.0, 0
 
@@ -277,14 +279,3 @@ def _signal_name(number: int) -> str:
     except ValueError:
         return f"signal {number}"
     return f"{name} (out of memory, or killed from outside)" if number == signal.SIGKILL else name
-
-
-def _peak(pid: int) -> int:
-    """The high-water mark of resident memory that Linux keeps for a process; 0 elsewhere."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return 0

@@ -42,12 +42,9 @@ class Store:
     @classmethod
     def create(cls, folder: Path | None, about: dict[str, Any], wanted: Sequence[Point]) -> Store:
         """A new run in ``folder`` (default ``runs/<utc>-<id>``); :class:`StoreError` unless it is absent or empty."""
-        place = folder or Path(RUNS) / f"{_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        place = folder or default_place()
         store = cls(place)
-        if store.exists():
-            raise StoreError(f"--out {place}: holds a run already; continue it with --resume {place}")
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise StoreError(f"--out {place}: must be a folder that is empty or does not exist yet")
+        check_vacant(place, store.exists(), f"holds a run already; continue it with --resume {place}")
         try:
             (place / "points").mkdir(parents=True, exist_ok=True)
             store._write({"format": FORMAT, "created": _now().isoformat(timespec="seconds"), **about}, wanted)
@@ -150,6 +147,23 @@ class Store:
             file = place / "notebook.ipynb"
             return Outcome.from_record(record, file.read_text(encoding="utf-8") if file.is_file() else None)
         return None
+
+
+def default_place() -> Path:
+    """A new name below ``runs/``, made of the time and a few random digits."""
+    return Path(RUNS) / f"{_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def check_vacant(place: Path, held: bool, holds: str) -> None:
+    """:class:`StoreError` unless something new can be put there; it says ``holds`` of a place that is ``held``."""
+    if held:
+        raise StoreError(f"--out {place}: {holds}")
+    try:
+        vacant = not place.exists() or (place.is_dir() and not any(place.iterdir()))
+    except OSError as error:
+        raise StoreError(f"--out {place}: cannot be written: {error.strerror}") from error
+    if not vacant:
+        raise StoreError(f"--out {place}: must be a folder that is empty or does not exist yet")
 
 
 def _now() -> datetime.datetime:

@@ -5,7 +5,6 @@ import contextlib
 import datetime
 import json
 import os
-import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from gradscape import provenance
 from gradscape.batch import atomic
 from gradscape.batch.outcome import Outcome
 from gradscape.batch.points import Point
-from gradscape.batch.store import RUNS, Store, StoreError
+from gradscape.batch.store import RUNS, Store, StoreError, check_vacant, default_place
 from gradscape.sweeptable import ABOUT, DONE, FORMAT, JOURNAL, PARTS, parts, read_about, read_journal, read_parts
 
 # A part is written when so many rows wait in the journal, or when the oldest has waited so long.
@@ -40,7 +39,7 @@ class SweepStore:
     def create(cls, folder: Path | None, about: Mapping[str, Any]) -> SweepStore:
         """A new sweep in ``folder`` (default ``runs/<utc>-<id>``); :class:`StoreError` unless it is absent or empty."""
         now = datetime.datetime.now(datetime.UTC)
-        place = folder or Path(RUNS) / f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        place = folder or default_place()
         cls.check_vacant(place)
         store = cls(place)
         try:
@@ -53,10 +52,8 @@ class SweepStore:
     @staticmethod
     def check_vacant(place: Path) -> None:
         """:class:`StoreError` unless a new sweep can be put there."""
-        if (place / ABOUT).exists():
-            raise StoreError(f"--out {place}: holds a sweep already; continue it with: --out {place} --resume")
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise StoreError(f"--out {place}: must be a folder that is empty or does not exist yet")
+        held = os.path.exists(place / ABOUT)  # unlike Path.exists it takes a name that is too long
+        check_vacant(place, held, f"holds a sweep already; continue it with: --out {place} --resume")
 
     @classmethod
     def open(cls, folder: Path, about: Mapping[str, Any] | None = None) -> SweepStore:
