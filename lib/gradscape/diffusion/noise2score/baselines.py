@@ -43,14 +43,13 @@ def fit_noise2noise(
     net: nn.Module, first: Tensor, second: Tensor, steps: int, batch: int = BATCH, lr: float = LR, seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, list[float]]:
-    """Least squares from one noisy copy to another of the same images (Lehtinen et al. 2018)."""
+    """Least squares from one noisy copy to another of the same images, both (n, C, h, w) (Lehtinen et al. 2018).
+
+    Nothing else differs from :func:`fit_supervised`: noise of mean zero in the target leaves the minimizer as it is.
+    """
     first, second = check_patches("first", first), check_patches("second", second)
     same_shape(first=first, second=second)
-
-    def loss(index: Tensor, step: int, draws: torch.Generator) -> Tensor:
-        return (first[index] + net(first[index]) - second[index]).square().mean()
-
-    return train(net, len(first), loss, steps, batch, lr, seed, progress)
+    return fit_supervised(net, first, second, steps, batch, lr, seed, progress)
 
 
 def blinded(y: Tensor, phase: int) -> tuple[Tensor, Tensor]:
