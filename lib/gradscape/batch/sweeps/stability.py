@@ -27,24 +27,9 @@ def perform(
     console: Console,
 ) -> Path:
     """Measure the lessons one after another and write the page; ``ValueError`` when a seed could not be measured."""
-    entries = plan.select(names)
-    options = Options(function=True, claims=True, scalars=False, scheduler=scheduler, workers=workers)
     incomplete = []
-    for entry in entries:
-        sweep = prepare(entry.id, {"seed": range(seeds)}, profile, options)
-        place = out / f"{entry.unit}-{entry.slug}-{profile}-{seeds}"
-        if (place / ABOUT).is_file():
-            store = SweepStore.open(place, sweep.about)
-        else:
-            store = SweepStore.create(place, sweep.about)
-        console.print(f"{entry.id}: {seeds} seeds", markup=False)
-        executor = sweep.executor()
-        try:
-            sweep.carry_out(store, executor, Progress(console))
-        except BaseException:
-            executor.cancel()
-            raise
-        table = SweepTable.open(place)
+    for entry in plan.select(names):
+        table = over_seeds(entry, seeds, profile, out, console, scheduler, workers)
         if len(table.done) < seeds:
             incomplete.append(f"{entry.id}: {seeds - len(table.done)} of {seeds} seeds could not be measured")
         else:
@@ -53,6 +38,26 @@ def perform(
     if incomplete:
         raise ValueError("\n".join(incomplete))
     return place
+
+
+def over_seeds(
+    entry: catalog.Lesson, seeds: int, profile: str, out: Path, console: Console, scheduler: str | None = None,
+    workers: int | None = None,
+) -> SweepTable:
+    """A lesson's claims at seeds 0 ... ``seeds`` - 1; what ``out`` holds of them, by the same code, is not repeated."""
+    options = Options(function=True, claims=True, scalars=False, scheduler=scheduler, workers=workers)
+    sweep = prepare(entry.id, {"seed": range(seeds)}, profile, options)
+    place = out / f"{entry.unit}-{entry.slug}-{profile}-{seeds}-{sweep.about['code'][:8]}"
+    kept = (place / ABOUT).is_file()
+    store = SweepStore.open(place, sweep.about) if kept else SweepStore.create(place, sweep.about)
+    console.print(f"{entry.id}: {seeds} seeds", markup=False)
+    executor = sweep.executor()
+    try:
+        sweep.carry_out(store, executor, Progress(console))
+    except BaseException:
+        executor.cancel()
+        raise
+    return SweepTable.open(place)
 
 
 def recorded(entry: catalog.Lesson, table: SweepTable) -> results.Table:
