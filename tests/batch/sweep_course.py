@@ -32,16 +32,7 @@ def point(settings):
     note("end", settings)
     return Point({"product": settings.rate * settings.steps})
 '''
-DRIVER = """
-import pathlib, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-import pytest
-from tests.batch import toy
-from gradscape import cli
-toy.make(pathlib.Path(sys.argv[1]), pytest.MonkeyPatch(), ("plain",))
-sys.argv[1:] = sys.argv[2:]
-cli.main()
-"""
+DRIVER = Path(__file__).with_name("driver.py")
 
 
 def science(folder: Path, monkeypatch: Any) -> Path:
@@ -60,9 +51,12 @@ def calls(log: Path, word: str) -> list[tuple[str, str]]:
     return [(parts[1], parts[2]) for line in lines if (parts := line.split())[0] == word]
 
 
-def driver(course: Path, *words: str) -> subprocess.Popen[str]:
-    """``gradscape`` with these words over a toy course, in a process of its own."""
-    script = course.parent / "driver.py"
-    script.write_text(DRIVER)
-    command = [sys.executable, str(script), str(course), *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def command(course: Path, *words: str) -> list[str]:
+    """The command line that is ``gradscape WORDS`` in a toy course with this lesson."""
+    return [sys.executable, str(DRIVER), str(course), "plain", *words]
+
+
+def driver(course: Path, *words: str, **changes: str) -> subprocess.Popen[str]:
+    """``gradscape`` with these words over a toy course, in a process of its own; ``changes`` are to its environment."""
+    return subprocess.Popen(command(course, *words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            env={**os.environ, "COLUMNS": "160", "TERM": "dumb", **changes})

@@ -138,28 +138,13 @@ def test_all_endings_are_told_apart_and_none_loses_the_others(course):
     assert plain.claims[0]["measured"] == "x 1"
 
 
-DRIVER = """
-import pathlib, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs tests in the background ignores Ctrl-C
-sys.path.insert(0, sys.argv[1])
-import pytest
-from tests.batch import toy
-from gradscape import cli
-mp = pytest.MonkeyPatch()
-toy.make(pathlib.Path(sys.argv[2]), mp, ("plain", "endless"))
-sys.argv[1:] = ["run", "--workers", "2", "--out", "out"]
-cli.main()
-"""
-
-
 @pytest.mark.standard
 @pytest.mark.xdist_group("kernels")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_a_run_that_can_be_resumed(tmp_path, monkeypatch, number):
-    script = tmp_path / "driver.py"
-    script.write_text(DRIVER)
     place = tmp_path / "course"
-    command = [sys.executable, str(script), os.getcwd(), str(place)]
+    command = [sys.executable, str(Path(toy.__file__).with_name("driver.py")), str(place), "plain,endless",
+               "run", "--workers", "2", "--out", "out"]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     limit = time.monotonic() + 60
     while not list(place.glob("out/points/*/point.json")) and time.monotonic() < limit:

@@ -125,6 +125,33 @@ def test_foreign_folders_are_refused_and_left_alone(sweep, tmp_path):
     assert [place.name for place in (tmp_path / "own").iterdir()] == ["thesis.txt"]
 
 
+def test_what_was_stopped_before_its_first_row_can_begin_again(sweep, tmp_path):
+    left = tmp_path / "s"
+    (left / "table").mkdir(parents=True)
+    (left / "lock").touch()
+    (left / ".sweep.json.k3x").write_text("{")
+    assert begun(sweep, left).about["total"] == 6
+    (tmp_path / "t" / "table").mkdir(parents=True)
+    (tmp_path / "t" / "table" / "part-00000.parquet").touch()
+    with pytest.raises(StoreError, match="empty"):
+        SweepStore.create(tmp_path / "t", sweep.about)
+
+
+def test_of_two_that_begin_at_once_the_second_writes_nothing(sweep, tmp_path, monkeypatch):
+    first, other = begun(sweep, tmp_path / "s"), {**sweep.about, "total": 7}
+    check, asked = SweepStore.check_vacant, []
+
+    def late(place):
+        asked.append(place)
+        if len(asked) > 1:  # the first time it was asked the other had not begun
+            check(place)
+
+    monkeypatch.setattr(SweepStore, "check_vacant", staticmethod(late))
+    with pytest.raises(StoreError, match="--resume"):
+        SweepStore.create(first.folder, other)
+    assert first.about["total"] == 6
+
+
 def test_two_processes_cannot_write_one_sweep(sweep, tmp_path):
     made, first = begun(sweep, tmp_path / "s"), sweep.points()[0]
     with made.opened(first.code, first.data), pytest.raises(StoreError, match="another process"), \

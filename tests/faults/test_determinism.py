@@ -4,7 +4,6 @@
 """
 from __future__ import annotations
 
-import functools
 import json
 import os
 import subprocess
@@ -33,7 +32,7 @@ print(json.dumps([compared.getvalue(), {row.claim.id: row.verdict.word for row i
 # AVX-512, AVX2 and FMA are off in PyTorch's own kernels, in MKL and in NumPy
 OLDER = {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE", "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX"}
 # threads that wait must not spin: on a busy machine the two would keep each other from the cores
-HOW = {"once more": (1, {}), "two threads": (2, {"OMP_WAIT_POLICY": "PASSIVE"}), "older instructions": (1, OLDER)}
+HOW = {"older instructions": (1, OLDER), "two threads": (2, {"OMP_WAIT_POLICY": "PASSIVE"})}
 LESSONS = catalog.lessons(available=True)
 # Verdicts that a rounding can turn, with what is known of them; the lesson says so too.
 KNOWN: dict[str, set[str]] = {
@@ -52,33 +51,39 @@ def run(lesson: str, threads: int, env: dict[str, str], profile: str = "quick") 
     return compared, verdicts, values
 
 
-@functools.lru_cache(maxsize=1)
-def first(lesson: str) -> tuple[str, dict, dict]:
-    """The first run, on one thread, which the others of the same lesson are compared with."""
-    return run(lesson, 1, {})
-
-
-def stored(entry: catalog.Lesson) -> dict[str, str]:
-    """Verdicts of the stored notebook."""
+def stored(entry: catalog.Lesson) -> tuple[str, dict[str, str]]:
+    """The compared part and the verdicts of the stored notebook, which one thread has run."""
     cells = json.loads(entry.notebook.read_text(encoding="utf-8"))["cells"]
-    found = [output["metadata"]["gradscape"] for cell in cells for output in cell.get("outputs", [])
-             if "gradscape" in output.get("metadata", {})]
-    return {claim["id"]: claim["verdict"] for claim in found[-1]["claims"]}
+    compared, found = "", []
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            if "".join(cell["source"]).strip() == "ledger.verdicts()":
+                compared += "".join(output["text"])
+            if "gradscape" in output.get("metadata", {}):
+                found.append(output["metadata"]["gradscape"])
+    return compared, {claim["id"]: claim["verdict"] for claim in found[-1]["claims"]}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("entry", LESSONS, ids=[entry.id for entry in LESSONS])
-def test_the_ledger_is_the_same_again(entry, how):
-    begun, again = first(entry.id), run(entry.id, *HOW[how])
-    turned = {claim: (word, again[1][claim]) for claim, word in stored(entry).items() if word != again[1][claim]}
-    other = [claim for claim, value in begun[2].items() if value != again[2][claim]]
-    print(f"{entry.id}, {how}: compared part {'the same' if begun[0] == again[0] else 'DIFFERS'}, verdicts "
-          f"{turned or 'as stored'}, values of {len(other)} of {len(begun[2])} claims differ in some digit")
+def test_the_same_seed_gives_the_same_values_to_the_last_digit(entry):
+    """At smoke sizes; that a quick run gives the stored verdicts again is what `make notebooks` compares."""
+    first, again = run(entry.id, 1, {}, "smoke"), run(entry.id, 1, {}, "smoke")
+    print(f"{entry.id}, once more at smoke sizes: {len(first[2])} claims, "
+          f"{'the same' if first == again else 'OTHER'} values")
+    assert first == again
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", LESSONS, ids=[entry.id for entry in LESSONS])
+@pytest.mark.parametrize("how", HOW)
+def test_the_ledger_does_not_hang_on_the_machine(entry, how):
+    (compared, words), found = stored(entry), run(entry.id, *HOW[how])
+    turned = {claim: (word, found[1][claim]) for claim, word in words.items() if word != found[1][claim]}
+    print(f"{entry.id}, {how}: compared part {'the same' if compared == found[0] else 'DIFFERS'}, "
+          f"verdicts {turned or 'as stored'}")
     assert set(turned) <= KNOWN.get(entry.id, set()), turned
-    if how == "once more":
-        assert not other, "the same seed gave other numbers"
-    assert begun[0] == again[0] or entry.id in KNOWN
+    assert compared == found[0] or turned
 
 
 def test_the_older_instructions_are_really_taken():

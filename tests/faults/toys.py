@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-DRIVER = Path(__file__).with_name("driver.py")
+DRIVER = Path(__file__).parents[1] / "batch" / "driver.py"
 LESSONS = ("plain", "other", "third")
 
 

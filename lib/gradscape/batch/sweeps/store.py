@@ -44,7 +44,10 @@ class SweepStore:
         store = cls(place)
         try:
             (place / PARTS).mkdir(parents=True, exist_ok=True)
-            store._write({"format": FORMAT, "created": now.isoformat(timespec="seconds"), **about})
+            with Store(place).lock():  # of two that begin at once the second finds the first
+                if (place / ABOUT).exists():
+                    cls.check_vacant(place)
+                store._write({"format": FORMAT, "created": now.isoformat(timespec="seconds"), **about})
         except OSError as error:
             raise StoreError(f"--out {place}: cannot be written: {error.strerror}") from error
         return store
@@ -53,6 +56,8 @@ class SweepStore:
     def check_vacant(place: Path) -> None:
         """:class:`StoreError` unless a new sweep can be put there."""
         held = os.path.exists(place / ABOUT)  # unlike Path.exists it takes a name that is too long
+        if not held and _stillborn(place):
+            return
         check_vacant(place, held, f"holds a sweep already; continue it with: --out {place} --resume")
 
     @classmethod
@@ -94,16 +99,19 @@ class SweepStore:
         written and a line that was being appended when the machine stopped are cleared away. :class:`StoreError` when
         another process holds the sweep or the disk is full.
         """
-        with Store(self.folder).lock():
-            try:
-                yield self._begin(code, data)
-                self.flush()
-            except OSError as error:
-                raise StoreError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
-            finally:
-                if self._journal is not None:
-                    self._journal.close()
-                    self._journal = None
+        try:
+            with Store(self.folder).lock():
+                try:
+                    yield self._begin(code, data)
+                    self.flush()
+                finally:
+                    if self._journal is not None:
+                        with contextlib.suppress(OSError):  # closing tries again to write what a full disk did not take
+                            self._journal.close()
+                        self._journal = None
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else error  # pyarrow's own text is longer
+            raise StoreError(f"{self.folder}: cannot be written: {why}") from error
 
     def _begin(self, code: str, data: str) -> dict[str, dict[str, Any]]:
         about = self.about
@@ -207,6 +215,18 @@ class SweepStore:
                 "claims": {**self._sample.get("claims", {}), **row["claims"]},
             }
         return before != (len(self._sample.get("scalars", ())), len(self._sample.get("claims", ())))
+
+
+def _stillborn(place: Path) -> bool:
+    """Whether a folder holds only what a sweep leaves that was stopped before it had a description and a row."""
+    try:
+        found = list(place.iterdir())
+        return bool(found) and all(
+            file.name == "lock" or file.name.startswith(f".{ABOUT}.")
+            or (file.name == PARTS and not any(file.iterdir())) for file in found
+        )
+    except OSError:
+        return False
 
 
 def read_parts_of(place: Path) -> Iterator[dict[str, Any]]:
