@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help course lab check test nightly bench lint types unit standard notebooks browser clean
+.PHONY: help course lab check test nightly bench lint types unit standard notebooks browser \
+	test-lowest test-newest audit licences clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -23,6 +24,9 @@ help:
 	@echo "make test     every test of a working day (under 40 minutes)"
 	@echo "make nightly  everything else: all browser tests, 20-seed stability, faults"
 	@echo "make bench    speed as ratios against peers"
+	@echo "make test-lowest, make test-newest   fast tests with the lowest and newest versions that pyproject.toml allows"
+	@echo "make audit    known vulnerabilities of the pinned packages; needs a network"
+	@echo "make licences writes docs/licences.md"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; found $$($(PYTHON) --version). Name one with: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -72,6 +76,27 @@ nightly: $(TEST_READY)
 
 bench: $(RUN_READY)
 	for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+# Environments of their own, made anew each time: pip finds the versions, nothing is pinned but the lower bounds.
+test-lowest test-newest: test-%: | $(BIN)/python
+	rm -rf .venv/versions/$*
+	$(PYTHON) -m venv .venv/versions/$*
+	$(BIN)/python tests/dependencies/versions.py $* > .venv/versions/$*/requirements.txt
+	.venv/versions/$*/bin/python -m pip install --quiet -r .venv/versions/$*/requirements.txt hatchling editables
+	.venv/versions/$*/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	.venv/versions/$*/bin/python -m pip freeze --exclude-editable > .venv/versions/$*/installed.txt
+	.venv/versions/$*/bin/python -m pytest -q -n $(WORKERS) --dist loadfile -W default --ignore tests/dependencies \
+		-m "not standard and not slow and not browser"
+
+# --strict: a package that could not be looked up is a failure, not a pass.
+audit: | $(BIN)/python
+	rm -rf .venv/audit
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet pip-audit
+	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps -r requirements-test.txt
+
+licences: $(TEST_READY)
+	$(BIN)/python tests/dependencies/licences.py
 
 clean:
 	rm -rf .venv runs build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
