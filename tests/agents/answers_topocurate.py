@@ -7,6 +7,7 @@ def variance(graph):
 
 
 SOLUTIONS = {1: lambda p, win, lose, N: (N - 1) / N * p * (1 - p) * (win - lose), 2: "below", 3: variance}
+SLOW = (2, 3)  # their checkers fine-tune six models, and measure the gradients of sixty tasks
 
 # exercise -> (answer, part of the hint)
 WRONG = {

@@ -35,6 +35,17 @@ def test_explorers_answer_everywhere(name):
     assert "task" in explorer.errors["task"]
 
 
+@pytest.mark.parametrize("task", range(1, 25))
+def test_transcript_tells_the_shortest_success_and_a_failure(task):
+    found = one_task(SMOKE.replace(task=task))
+    told = view.transcript(found)
+    assert found.sentence in told
+    assert ("success" in told, "failure" in told) == (any(found.graph.success), not all(found.graph.success))
+    won = [len(found.graph.trajectories[i].calls) for i in found.trials]
+    lost = [len(t.calls) for t in found.graph.trajectories if not t.success]
+    assert told.count("Φ") == min(won, default=0) + (lost[0] if lost else 0)
+
+
 def test_every_selected_trial_succeeded_and_no_more_than_asked():
     found = one_task(SMOKE.replace(per_task=2))
     assert len(found.picked) <= 2

@@ -11,9 +11,10 @@ from gradscape.lessons.agents.topocurate.figures import (
     fig_scores,
     fig_snr,
     fig_study,
+    transcript,
 )
 
 __all__ = [
     "EXPLORERS", "check_1", "check_2", "check_3", "explorer_graph", "explorer_learn", "explorer_pool", "fig_graph",
-    "fig_grpo", "fig_models", "fig_own", "fig_scores", "fig_snr", "fig_study",
+    "fig_grpo", "fig_models", "fig_own", "fig_scores", "fig_snr", "fig_study", "transcript",
 ]

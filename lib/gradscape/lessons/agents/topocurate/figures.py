@@ -44,6 +44,17 @@ def _name(graph: QuotientGraph, v: Node) -> str:
     return f"{show_call(call)} → {show_obs(obs)}"  # type: ignore[arg-type]
 
 
+def transcript(result: OneTask) -> str:
+    """The shortest success and the first failure of a task, turn by turn, with each turn's potential."""
+    graph, told = result.graph, [f"“{result.sentence}”"]
+    won = sorted(result.trials.tolist(), key=lambda i: len(graph.paths[i]))
+    lost = [i for i, success in enumerate(graph.success) if not success]
+    for i, what in [(i, "success") for i in won[:1]] + [(i, "failure") for i in lost[:1]]:
+        told.append(f"\nTrial {i}, {what}:")
+        told += [f"  Φ = {graph.potential[v]:.2f}  {_name(graph, v)}" for v in graph.paths[i][1:-1]]
+    return "\n".join(told)
+
+
 def _segments(pairs: list, places: dict) -> tuple[list, list]:
     x: list[float] = []
     y: list[float] = []
