@@ -2,11 +2,13 @@
 Amplification (Shi and others 2026, arXiv 2601.03715).
 
 Reads in this order: `credit` (amplified advantages, the pivotal mask), `reflection` (what an attempt is judged to be),
-`retrying` (replay, guidance, the distilled copy), `trainer` (the loop, with all baselines).
+`retrying` (replay, guidance, the distilled copy), `trainer` (the loop, with all baselines), then `settings`,
+`experiments`, `claims` and `tables`.
 """
 from __future__ import annotations
 
 from gradscape.agents.policy_gradient import grpo_advantages, kl_k3, policy_gradient_loss
+from gradscape.agents.reflect_retry.claims import CLAIMS, MEASURES, measure, point
 from gradscape.agents.reflect_retry.credit import (
     RULES,
     advantage_mass,
@@ -23,10 +25,13 @@ from gradscape.agents.reflect_retry.reflection import (
     trigger,
 )
 from gradscape.agents.reflect_retry.retrying import Retry, retry
+from gradscape.agents.reflect_retry.settings import LABELS, SIZES, VARIANTS, Settings, Sizes
+from gradscape.agents.reflect_retry.tables import TABLES
 from gradscape.agents.reflect_retry.trainer import METHODS, Experience, History, Trainer
 
 __all__ = [
-    "METHODS", "REFLECTORS", "RULES", "Experience", "History", "Reflection", "Retry", "Trainer", "advantage_mass",
-    "dominance_ratio", "grpo_advantages", "kl_k3", "oracle_reflect", "pivotal_mask", "policy_gradient_loss",
+    "CLAIMS", "LABELS", "MEASURES", "METHODS", "REFLECTORS", "RULES", "SIZES", "TABLES", "VARIANTS", "Experience",
+    "History", "Reflection", "Retry", "Settings", "Sizes", "Trainer", "advantage_mass", "dominance_ratio",
+    "grpo_advantages", "kl_k3", "measure", "oracle_reflect", "pivotal_mask", "point", "policy_gradient_loss",
     "positive_amplification", "random_reflect", "reflect", "retry", "trigger",
 ]

@@ -1,7 +1,7 @@
 """Reflection: what a finished attempt is judged to be, which turn to try again from, and which call to make there.
 
-The paper's model writes text (outcome, root cause, suggestion, ``retry_from_step``; arXiv 2601.03715, official prompts).
-Here a head of the policy says the three fields that the algorithm acts on.
+The paper's model writes text: outcome, root cause, suggestion, ``retry_from_step`` (arXiv 2601.03715, official
+prompts). Here a head of the policy says the three fields that the algorithm acts on.
 """
 from __future__ import annotations
 
