@@ -46,6 +46,7 @@ RETRYING = ("r3l", "reflect_grpo")  # N/2 attempts and their retries instead of 
 TRUSTED = ("grpo", "reflect_grpo")  # clipped ratio and a KL penalty
 CLIP, KL, GRADIENT_CLIP = 0.2, 0.01, 1.0
 EVERY, TEMPERATURE, SAMPLES = 10, 0.4, 4  # of the evaluation
+JUDGED = 128  # held-out tasks on which reflections are compared with the oracle's
 MARKS = (10, 20, 30)  # a run's area is the mean success at these iterations
 TASKS, ROLLOUTS, SECOND = range(3)  # streams of random numbers: equal seeds give every method the same tasks
 Reflector = Callable[[Batch, Sequence[Task], torch.Generator], Reflection]
@@ -336,8 +337,8 @@ class Trainer:
     def judge(self, eval_tasks: Sequence[Task]) -> tuple[float, float, float]:
         """Success on held-out tasks, and how right the policy's most probable reflections on the first sample are."""
         found = evaluate(self.policy, eval_tasks, samples=SAMPLES, temperature=TEMPERATURE)
-        first = found.batch[:: SAMPLES]
-        truth = oracle_reflect(first, eval_tasks)
+        first = found.batch[: JUDGED * SAMPLES : SAMPLES]
+        truth = oracle_reflect(first, eval_tasks[:JUDGED])
         said = reflect(self.policy, first, temperature=0.0)
         failed = (truth.outcome == FAILURE) & (first.success < 0.5)
         outcome = float((said.outcome == truth.outcome).float().mean())
