@@ -1,72 +1,24 @@
 """A lesson as an app, in a real browser: explorers drawn with data, code hidden, a slider that moves the figure."""
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.page import RUN_S, Guarded
+from tests.browser.app import Shown, serving
+from tests.browser.page import RUN_S
 
 pytestmark = pytest.mark.browser
 pytest.importorskip("voila", reason="voila is not installed: pip install -r requirements-test.txt")
-START_S = 90
 
 
 @pytest.fixture(scope="module")
 def app(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a served lesson."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("app") / "log"
-    with log.open("w") as sink:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "gradscape.cli", "class", "app", "high_dimensional", "--port", str(port),
-             "--no-browser", "--profile", "smoke"],
-            stdout=sink, stderr=subprocess.STDOUT, start_new_session=True,
-        )
-    try:
-        until = time.monotonic() + START_S
-        while time.monotonic() < until and server.poll() is None:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/static/voila.js", timeout=2):
-                    break
-            except urllib.error.HTTPError:
-                break
-            except OSError:
-                time.sleep(0.3)
-        assert server.poll() is None, log.read_text()
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
-
-
-class Shown(Guarded):
-    """The app's page; :class:`Guarded` without what is JupyterLab's own."""
-
-    def __init__(self, browser: Any, address: str) -> None:
-        self.foreign, self.errors = [], []
-        self.context = browser.new_context(viewport={"width": 1280, "height": 1000}, reduced_motion="reduce")
-        self.context.route("**/*", self._route)
-        self.page = self.context.new_page()
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self._note(f"uncaught: {error}", ""))
-        self.page.goto(address, timeout=1000 * RUN_S)
+    with serving("high_dimensional", tmp_path_factory.mktemp("app") / "log") as address:
+        yield address
 
 
 def test_the_app_draws_hides_code_and_follows_a_slider(chrome: Any, app: str) -> None:

@@ -155,7 +155,7 @@ function controls({ model, el }) {
 }
 
 function notes({ model, el }) {
-  const text = node("p"), table = node("div", { class: "gs-table" }), command = node("code");
+  const text = node("p"), table = node("div", { class: "gs-table", tabindex: 0, role: "region", "aria-label": "Data table" }), command = node("code");
   const data = node("details", { ontoggle: () => model.send({ kind: "table", open: data.open }) },
     node("summary", {}, "Data table"), table);
   const words = node("details", {}, node("summary", {}, "Figure as text"), text);
