@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import shlex
 import shutil
 import tempfile
@@ -114,8 +115,10 @@ def _assets(folder: Path) -> None:
 
     folder.mkdir()
     light = HtmlFormatter(style="xcode").get_style_defs(":root pre")
-    dark = HtmlFormatter(style="github-dark").get_style_defs(":root[data-theme=dark] pre")
-    colors = "\n".join(line for line in f"{light}\n{dark}".splitlines() if " pre ." in line)
+    # HTML of lessons stays a white card in the dark theme, and so does the code in it
+    dark = HtmlFormatter(style="github-dark").get_style_defs(":root[data-theme=dark] pre:not(.html *)")
+    of_code = re.compile(r" pre(:not\(\.html \*\))? \.")
+    colors = "\n".join(line for line in f"{light}\n{dark}".splitlines() if of_code.search(line))
     style = (HERE / "static" / "site.css").read_text(encoding="utf-8")
     (folder / "site.css").write_text(f"{style}\n{colors}\n", encoding="utf-8")
     shutil.copyfile(HERE / "static" / "site.js", folder / "site.js")

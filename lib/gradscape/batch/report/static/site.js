@@ -70,6 +70,16 @@
     delete layout.title;
     return true;
   };
+  // A drawn figure has buttons in it, so it can be no image as a whole: its drawing takes over role and text.
+  const named = (place, target) => {
+    const [drawing, ...over] = target.querySelectorAll(".main-svg");
+    if (!drawing) return;
+    for (const name of ["role", "aria-label"]) {
+      drawing.setAttribute(name, place.getAttribute(name) || "");
+      place.removeAttribute(name);
+    }
+    for (const layer of over) layer.setAttribute("aria-hidden", "true");
+  };
   const draw = (place) => {
     const source = place.querySelector("script");
     if (!source || !window.Plotly) return;
@@ -78,7 +88,7 @@
     const config = { ...figure.config, responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" };
     const target = document.createElement("div");
     source.replaceWith(target);
-    window.Plotly.newPlot(target, figure.data || [], layout, config).then(() => { place.dataset.drawn = "yes"; }, (error) => {
+    window.Plotly.newPlot(target, figure.data || [], layout, config).then(() => { named(place, target); place.dataset.drawn = "yes"; }, (error) => {
       target.textContent = `This figure could not be drawn: ${error.message}`;
       place.dataset.drawn = "failed";
     });
@@ -93,5 +103,17 @@
     window.addEventListener("beforeprint", () => document.querySelectorAll(".figure:not([data-drawn])").forEach(draw));
   };
 
-  document.addEventListener("DOMContentLoaded", () => { themeButton(); filter(); figures(); });
+  // What is too wide for the window is scrolled sideways, by keys too.
+  const scrolled = () => {
+    for (const place of document.querySelectorAll(".formula, .cell.text table, .output, .html, pre, .figure")) {
+      if (place.scrollWidth > place.clientWidth) place.tabIndex = 0;
+      else place.removeAttribute("tabindex");
+    }
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    themeButton(); filter(); figures();
+    if ("ResizeObserver" in window) new ResizeObserver(scrolled).observe(document.body);
+    document.addEventListener("toggle", scrolled, true);
+  });
 })();
