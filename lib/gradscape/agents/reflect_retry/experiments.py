@@ -28,7 +28,7 @@ from gradscape.agents.reflect_retry.settings import (
     VARIANTS,
     Settings,
 )
-from gradscape.agents.reflect_retry.trainer import History, Trainer
+from gradscape.agents.reflect_retry.trainer import History, Rule, Trainer
 from gradscape.agents.toolworld.lexicon import HORIZON, Call
 from gradscape.agents.toolworld.oracle import FAILURE, OUTCOMES
 from gradscape.agents.toolworld.tasks import Task, make_tasks
@@ -111,10 +111,14 @@ def study(
 
 
 @protocol
-def late_run(settings: Settings, variant: str, replicate: int, *, progress: Progress | None = None) -> History:
-    """A long run of LATE: a base that knows a little, two gradient steps, 80 iterations."""
+def late_run(
+    settings: Settings, variant: str | Rule, replicate: int, *, progress: Progress | None = None,
+) -> History:
+    """A long run: a base that knows a little, two gradient steps, 80 iterations. ``variant``: a name in LATE, or a
+    function of (rewards, group) that gives R³L its advantages."""
+    how: dict[str, Any] = LATE[variant] if isinstance(variant, str) else {"method": "r3l", "rule": variant}
     return _train(settings, replicate, LATE_KNOWN, progress, iterations=LATE_ITERATIONS, steps_per_batch=LATE_STEPS,
-                  **LATE[variant])
+                  **how)
 
 
 @protocol
@@ -216,6 +220,34 @@ def mechanism(settings: Settings, known: float, replicate: int, *, progress: Pro
     )
 
 
+@dataclass(frozen=True)
+class Contrast:
+    """The base's success rate at each of T tasks: ``rate`` (T,), ``violations`` (T,) preconditions not met."""
+
+    known: float
+    rate: np.ndarray
+    violations: np.ndarray
+
+    def never(self, violations: int) -> float:
+        """Share of the tasks with so many violations at which no attempt succeeded: no group of theirs has contrast."""
+        rate = self.rate[self.violations == violations]
+        return float((rate == 0).mean()) if len(rate) else float("nan")
+
+    def with_contrast(self, group_size: int) -> float:
+        """Expected share of groups of N independent attempts that hold successes and failures, at these rates."""
+        return float((1 - self.rate**group_size - (1 - self.rate) ** group_size).mean())
+
+
+@protocol
+def contrast(settings: Settings, known: float, replicate: int, *, progress: Progress | None = None) -> Contrast:
+    """Attempts of an untrained base at held-out tasks, at the temperature of training."""
+    _, test = task_pool(settings, replicate)
+    n = settings.size.contrast
+    batch = rollout(load_base(known), [task for task in test for _ in range(n)],
+                    generator=_generator(settings, replicate, ATTEMPTS))
+    return Contrast(known, batch.success.reshape(-1, n).mean(1).double().numpy(), np.array([t.viol for t in test]))
+
+
 def _mean(values: Tensor) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
@@ -280,7 +312,7 @@ def own_runs(
     made: dict[str, History] = {}
     for k, method in enumerate(methods):
         step = None if progress is None else _shifted(progress, k, len(methods))
-        made[method] = own_run(settings.replace(method=method, offset=0, task=1, draw=0), progress=step)
+        made[method] = own_run(settings.replace(method=method, offset=0, task=5, draw=0), progress=step)
     return made
 
 
@@ -368,7 +400,7 @@ def _mask(batch: Batch, row: int, start: Tensor) -> tuple[bool, ...]:
 
 def point(settings: Settings) -> Point:
     """The settings' own training run: success, area, generated calls, retries."""
-    run = own_run(settings.replace(offset=0, task=1, draw=0))
+    run = own_run(settings.replace(offset=0, task=5, draw=0))
     return Point({
         "success": run.success[-1], "success_before": run.success[0], "area": run.area,
         "generated_calls": run.generated[-1], "trigger_rate": run.trigger_rate[-10:].mean(),

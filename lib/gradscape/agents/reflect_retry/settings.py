@@ -59,11 +59,12 @@ class Sizes:
     test: int = 256  # held-out tasks
     tasks_per_step: int = 24
     attempts: int = 768  # first attempts whose retries are compared
+    contrast: int = 16  # attempts at each of as many tasks as are held out, to see which the base ever solves
     restarts: int = 2  # shifts of the pivot that are tried, on either side
 
 
 SIZES = {
-    "smoke": Sizes(iterations=2, tasks=40, test=32, tasks_per_step=6, attempts=96, restarts=1),
+    "smoke": Sizes(iterations=2, tasks=40, test=32, tasks_per_step=6, attempts=96, contrast=4, restarts=1),
     "quick": Sizes(),
     "full": Sizes(seeds=5, side_seeds=3, grid_seeds=1, variants=CENTRAL, restarts=5),
 }
@@ -84,5 +85,5 @@ class Settings(lesson.Settings, profiles=SIZES):
     guidance: bool = switch(True, about="the retry is told what to do at the pivot")
     reflector: str = choice("model", REFLECTORS, about="who reflects: the policy, an oracle, chance")
     offset: int = integer(0, -5, 5, about="shift of the pivot in the attempt that is drawn")
-    task: int = integer(1, 1, 24, about="which task is drawn")
+    task: int = integer(5, 1, 24, about="which task is drawn")
     draw: int = integer(0, 0, 99, about="another sample of attempt and retry")

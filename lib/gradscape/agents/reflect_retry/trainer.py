@@ -216,9 +216,8 @@ class Trainer:
         said = self.reflection(base, tasks)
         asked = trigger(said, base.length)
         rows = asked.nonzero()[:, 0]
-        experience = self.first_attempts(base, group, said)
         if not len(rows):
-            return experience, Round(generated, rate, 0.0, np.nan)
+            return self.first_attempts(base, group, said), Round(generated, rate, 0.0, np.nan)
         second = retry(
             self.policy, base[rows], chosen(said, rows), tasks=[tasks[row] for row in rows.tolist()],
             guidance=self.guidance, restart="start" if self.method == "reflect_grpo" else "pivot",
