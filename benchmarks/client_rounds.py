@@ -13,10 +13,10 @@ from gradscape.distributed import error_feedback as ef
 from gradscape.distributed.compressors import TopK
 from gradscape.distributed.econtrol import tasks
 from gradscape.distributed.econtrol.simulator import Draws
-from side_by_side import agree, ratio, report, seconds
+from side_by_side import agree, goal, ratio, report, seconds, size
 
-ROUNDS, CLIENTS, ENTRIES = 300, 200, 20
-RUNS, GAINS, STEPS = 20, (0.01, 0.05, 0.1), 300
+ROUNDS, CLIENTS, ENTRIES = size(300, 5), 200, 20
+RUNS, GAINS, STEPS = 20, (0.01, 0.05, 0.1), size(300, 5)
 
 
 def kept(v: np.ndarray, k: int) -> np.ndarray:
@@ -81,8 +81,9 @@ def error_feedback() -> None:
     agree("relative difference of x", float((stack().reshape(-1) - theirs).norm() / theirs.norm()), 1e-9)
     times = seconds({"one stack": stack, "loop over clients": loop})
     report(f"EF21, {CLIENTS} clients, {ROUNDS} rounds, one run:", times)
-    gain = ratio(times["one stack"], times["loop over clients"])
-    print(f"target: at least 20 times as fast: {'met' if gain >= 20 else 'missed'}")
+    gain = ratio(*times.values())
+    goal("error_feedback: one stack against the loop", gain, 20,
+         cause="a round of one run is a few calls of torch on 200 rows: what is left is their fixed cost")
 
 
 def econtrol() -> None:
@@ -107,7 +108,8 @@ def econtrol() -> None:
     report(f"EControl, {n} clients, {STEPS} rounds (loop scaled to {RUNS * len(GAINS)} runs):", times,
            RUNS * len(GAINS))
     gain = RUNS * len(GAINS) * ratio(*times.values())
-    print(f"target: at least 10 times as fast per run: {'met' if gain >= 10 else 'missed'}")
+    goal("econtrol: a run in one stack against the loop", gain, 10, cause="both sides draw the same noise, and the "
+         "search for the ten largest entries of each row takes most of the rest")
 
 
 def main() -> None:

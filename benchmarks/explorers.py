@@ -13,6 +13,7 @@ os.environ.setdefault("GRADSCAPE_HEADLESS", "1")
 
 from gradscape import catalog
 from gradscape.workbench import Task, Values
+from side_by_side import TINY, goal, table
 
 BOUNDS = {"live": 0.1, "quick": 1.0}
 STOPS = 4  # of each control, spread from end to end
@@ -35,17 +36,22 @@ def seconds(explorer, settings) -> list[float]:
 
 
 def main() -> None:
-    print(f"{'lesson':30} {'explorer':12} {'mode':6} {'median':>8} {'largest':>8}")
-    for entry in catalog.lessons(available=True):
+    rows, late = [], []
+    for entry in catalog.lessons(available=True)[: 1 if TINY else None]:
         settings = entry.load().Settings()
         for name, make in importlib.import_module(entry.view).EXPLORERS.items():
             explorer = make(settings)
             if explorer.mode not in BOUNDS:
                 continue
             spent = seconds(explorer, settings)
-            late = "  over the bound" if max(spent) > BOUNDS[explorer.mode] else ""
-            row = f"{entry.id:30} {name:12} {explorer.mode:6}"
-            print(f"{row} {statistics.median(spent) * 1e3:5.0f} ms {max(spent) * 1e3:5.0f} ms{late}")
+            median, worst = statistics.median(spent), max(spent)
+            rows.append((entry.id, name, explorer.mode, f"{1e3 * median:.0f} ms", f"{1e3 * worst:.0f} ms"))
+            if worst > BOUNDS[explorer.mode]:
+                late.append((f"{entry.slug}, {name} ({explorer.mode})", worst, BOUNDS[explorer.mode]))
+    table(("lesson", "explorer", "mode", "median", "largest"), rows)
+    for what, worst, bound in late:
+        goal(f"{what}: largest computation", 1e3 * worst, 1e3 * bound, "ms", most=True,
+             cause="at one end of a control the computation is this large; the explorer then stops early and says so")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def main() -> None:
     loss = nn.functional.cross_entropy
     for name, (model, shape, b) in networks().items():
         x, y = torch.randn(b, *shape, generator=g), torch.randint(10, (b,), generator=g)
-        print(f"{name}, b = {b}")
+        print(f"**{name}, b = {b}**\n")
         ours, theirs = ab.ghost_stats(model, loss, x, y)[1], per_sample.stats(per_sample.grads(model, loss, x, y))
         for what, a, c in (("V", ours.variance, theirs.variance), ("V_ip", ours.ip_variance, theirs.ip_variance)):
             agree(f"relative difference in {what}", abs(a - c) / c, AGREEMENT)
@@ -44,9 +44,10 @@ def main() -> None:
             "ghost norms": lambda m=model, x=x, y=y: ab.ghost_stats(m, loss, x, y),
             "vmap(grad), then statistics": lambda m=model, x=x, y=y: per_sample.stats(per_sample.grads(m, loss, x, y)),
             "backward pass without statistics": backward,
-        }))
+        }), others=("backward pass without statistics",),
+           behind="with few positions the per-sample gradients are small")
         entries = sum(p.numel() for p in model.parameters())
-        print(f"  per-sample gradients hold {4e-6 * b * entries:.0f} MB; ghost norms keep two numbers a sample")
+        print(f"Per-sample gradients hold {4e-6 * b * entries:.0f} MB; ghost norms keep two numbers a sample.\n")
 
     params = [nn.Parameter(torch.randn(32, 32, generator=g)) for _ in range(100)]
     for p in params:
