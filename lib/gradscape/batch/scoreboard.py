@@ -98,14 +98,18 @@ def _row(
     name: str, common: dict[str, Any], point: dict[str, Any], store: Store, declared: list[dict[str, Any]]
 ) -> LessonRow:
     outcome = store.outcome(point["key"])
-    measured = {str(claim.get("id")): {**BLANK, **claim} for claim in outcome.claims} if outcome else {}
-    moving = _unstable(name)
-    claims = [measured.pop(claim["id"], {**BLANK, **claim}) for claim in declared]
-    claims = [{**claim, "unstable": moving.get(claim["id"], "")} for claim in (*claims, *measured.values())]
     return LessonRow(
         name, state=outcome.status if outcome else NOT_RUN, outcome=outcome, settings=point["settings"],
-        parameters=point["parameters"], claims=tuple(claims), **common,
+        parameters=point["parameters"], claims=claims(name, outcome, declared), **common,
     )
+
+
+def claims(name: str, outcome: Outcome | None, declared: Iterable[dict[str, Any]] = ()) -> tuple[dict[str, Any], ...]:
+    """A lesson's claims as it measured them; those only declared are blank, those that hang on the seed say so."""
+    measured = {str(claim.get("id")): {**BLANK, **claim} for claim in outcome.claims} if outcome else {}
+    moving = _unstable(name)
+    found = [measured.pop(claim["id"], {**BLANK, **claim}) for claim in declared]
+    return tuple({**claim, "unstable": moving.get(claim["id"], "")} for claim in (*found, *measured.values()))
 
 
 def _unstable(lesson: str) -> dict[str, str]:

@@ -154,16 +154,16 @@ def default_place() -> Path:
     return Path(RUNS) / f"{_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
-def check_vacant(place: Path, held: bool, holds: str) -> None:
+def check_vacant(place: Path, held: bool = False, holds: str = "", option: str = "--out ") -> None:
     """:class:`StoreError` unless something new can be put there; it says ``holds`` of a place that is ``held``."""
     if held:
-        raise StoreError(f"--out {place}: {holds}")
+        raise StoreError(f"{option}{place}: {holds}")
     try:
         vacant = not place.exists() or (place.is_dir() and not any(place.iterdir()))
     except OSError as error:
-        raise StoreError(f"--out {place}: cannot be written: {error.strerror}") from error
+        raise StoreError(f"{option}{place}: cannot be written: {error.strerror}") from error
     if not vacant:
-        raise StoreError(f"--out {place}: must be a folder that is empty or does not exist yet")
+        raise StoreError(f"{option}{place}: must be a folder that is empty or does not exist yet")
 
 
 def _now() -> datetime.datetime:

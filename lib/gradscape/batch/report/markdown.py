@@ -29,20 +29,23 @@ class Heading:
 
 @dataclass
 class Page:
-    """What markdown of one page shares: where links to other notebooks lead, and the headings so far."""
+    """What markdown of one page shares: where links lead, by name of a lesson or file, and the headings so far."""
 
     lessons: Mapping[str, str] = field(default_factory=dict)
     headings: list[Heading] = field(default_factory=list)
 
     def link(self, url: str) -> str | None:
         """The page of the site that a link means, if any."""
+        if url in self.lessons:
+            return self.lessons[url]
         parts = urlsplit(url)
         if parts.scheme or parts.netloc:
             return None
         if not parts.path:
             return f"#{_anchor(unquote(parts.fragment))}" if parts.fragment else None
         tail = "/".join(parts.path.split("/")[-2:]).removesuffix(".ipynb")
-        return self.lessons.get(tail) or self.lessons.get(tail.rpartition("/")[2])
+        page = self.lessons.get(tail) or self.lessons.get(tail.rpartition("/")[2])
+        return f"{page}#{_anchor(unquote(parts.fragment))}" if page and parts.fragment else page
 
 
 def render(text: str, page: Page, attachments: Mapping[str, Any] | None = None) -> str:

@@ -20,6 +20,10 @@ from gradscape.batch.store import Store, StoreError
 HERE = Path(__file__).parent
 # Cells that are listed on the page of timings.
 SLOWEST, SLOW_S = 20, 0.1
+NAV = (
+    ("index", "index.html", "Scoreboard"), ("timings", "timings.html", "Timings"),
+    ("environment", "environment.html", "Environment"),
+)
 # The words of states and verdicts as names of style classes.
 CLASSES = {
     "reproduced": "good", "holds": "good", "done": "good", "partly": "middling", "not reproduced": "bad",
@@ -53,7 +57,10 @@ def build(store: Store, place: Path | None = None) -> Path:
 def _write(store: Store, part: Path) -> None:
     found = board(store)
     lessons = _pages(found)
-    common = {"about": store.about, "board": found, "run": store.folder.name, "pages": lessons}
+    common = {
+        "about": store.about, "board": found, "pages": lessons, "nav": NAV, "scores": "index.html", "timed": True,
+        "foot": f"Run {store.folder.name}, {store.about['created']}.",
+    }
     _assets(part / "assets")
     for row, before, after in _neighbors([row for row in found.run if row.page]):
         page = Page(lessons)
