@@ -14,10 +14,11 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-# Blue, vermilion, green, purple, ochre, brown, gray, ink: told apart with the common kinds of color blindness, and each
-# at least 3:1 against the white card; order, dash and marker carry the difference for everyone else.
-PALETTE = ("#0065a8", "#cf4a00", "#00815c", "#9c3f8a", "#a26b00", "#6b4423", "#5f6b7a", "#1f2933")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+# Blue, vermilion, green, purple, olive, brown, gray, ink. Each is 4.5:1 against the white card, since labels wear it
+# too; any two are ten steps of CIEDE2000 apart, also without red, green or blue cones (tests/access/test_colors.py);
+# dash and marker carry the difference for everyone else.
+PALETTE = ("#1863b2", "#cf4a00", "#00815c", "#890978", "#694400", "#412709", "#5f6b7a", "#1f2933")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "12px,3px,3px,3px,3px,3px", "6px,2px")
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "triangle-down")
 INK, MUTED, GRID = "#1f2933", "#52606d", "#e4e7eb"
 SEQUENTIAL, DIVERGING = "Viridis", "RdBu"

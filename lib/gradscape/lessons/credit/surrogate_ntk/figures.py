@@ -14,7 +14,7 @@ from gradscape.credit.surrogate_ntk.digits import DigitsResult
 from gradscape.credit.surrogate_ntk.ensembles import SingleScan, WidthScan
 from gradscape.credit.surrogate_ntk.kernel_study import ONE, Diagonals, KernelStudy, Spikes
 from gradscape.stats import powerlaw
-from gradscape.workbench import add_band, add_line, add_points, axis, figure, mark_y, panels
+from gradscape.workbench import add_band, add_line, add_points, axis, figure, mark_y, panels, style
 from gradscape.workbench.figures import Axis
 
 _QUARTERS = [-math.pi, -math.pi / 2, 0.0, math.pi / 2, math.pi]
@@ -101,7 +101,7 @@ def fig_convergence(study: KernelStudy) -> go.Figure:
     for i, m in enumerate(study.m):
         add_line(fig, study.widths, study.errors[0, i], f"m = {m:g}, before training", i)
         add_points(fig, study.widths, study.errors[1, i], f"m = {m:g}, after", i,
-                   marker={"size": 13, "symbol": "circle-open"})
+                   marker={"size": 13, "symbol": f"{style(i)['symbol']}-open"})
     n = np.array([study.widths[0], study.widths[-1]], dtype=float)
     add_line(fig, n, first * np.sqrt(n[0] / n), "n^(−1/2)", 6, mode="lines")
     return fig

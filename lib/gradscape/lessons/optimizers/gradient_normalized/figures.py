@@ -85,7 +85,7 @@ def fig_step(step: Step) -> go.Figure:
     inside = toward * torch.linspace(0, 1, 31, dtype=torch.float64)
     model, band = step.g + step.H * inside, abs(step.g) * inside.abs() / step.gamma
     add_line(fig, inside, model, "band |g||h|/γ, where it counts", 1, panel=1, mode="lines",
-             band=(model - band, model + band), line={"width": 3, "dash": "solid"})
+             band=(model - band, model + band), line={"width": 4, "dash": "solid"})
     add_line(fig, h, step.problem.grad(step.x + h), "true gradient", 7, panel=1, mode="lines", line={"dash": "solid"})
     return fig
 
