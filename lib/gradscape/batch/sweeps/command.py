@@ -14,9 +14,10 @@ from rich.table import Table
 from gradscape.batch.outcome import Outcome
 from gradscape.batch.points import Point
 from gradscape.batch.runs import Refused
-from gradscape.batch.sweeps import api, grid
+from gradscape.batch.sweeps import api, estimate, grid
 from gradscape.batch.sweeps.api import Options, Sweep
 from gradscape.batch.sweeps.drive import State
+from gradscape.batch.sweeps.estimate import duration
 from gradscape.batch.sweeps.store import SweepStore
 from gradscape.sweeptable import SweepTable
 
@@ -36,6 +37,10 @@ def perform(
     """
     sweep, store = _prepared(lesson, parameters, profile, options, out, resume)
     console.print(f"{sweep.entry.id}: {sweep.grid.text()}", markup=False, soft_wrap=True)
+    left = len(sweep.grid) - (len(SweepTable.open(store.folder).done) if store is not None else 0)
+    if left:
+        console.print(estimate.text(sweep, left, store.folder if store is not None else None), markup=False,
+                      soft_wrap=True)
     limit = ASK[sweep.options.function]
     if len(sweep.grid) > limit and not yes and store is None and not ask(
         f"{len(sweep.grid)} points are more than {limit}; go on?"
@@ -120,13 +125,6 @@ def line_of(state: State) -> str:
     if left is not None and state.ended < state.total:
         parts.append(f"{duration(left)} left")
     return f"[{state.ended}/{state.total}] " + (", ".join(parts) or "done")
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def results(folder: Path, csv: Path | None, console: Console) -> None:
