@@ -21,8 +21,14 @@ def of_the_batch(rewards, group):
     return torch.where(A > 0, 9 * A * (1.5 - rewards.mean()), A)
 
 
+def successes_only(rewards, group):
+    """Next to imitation: failures hardly count."""
+    A = grpo_advantages(rewards, group)
+    return torch.where(A > 0, A, 0.01 * A)
+
+
 SOLUTIONS = {1: lambda c, N, alpha: alpha * N / (N - c), 2: [0, -2, 1], 3: scaled}
-SLOW = (3,)  # trains two runs
+SLOW = (3,)  # trains
 
 # exercise -> (answer, part of the hint)
 WRONG = {
@@ -48,6 +54,7 @@ WRONG = {
         (raft_advantages, "never fade"),
         (lambda rewards, group: (rewards - group_mean(rewards, group)).clamp(min=0), "imitation"),
         (of_the_batch, "other groups"),
+        (successes_only, "too much"),
         (lambda rewards, group: rewards[:2], "shape"),
     ],
 }

@@ -13,7 +13,7 @@ from gradscape.agents.reflect_retry.credit import ALPHA, advantage_mass, positiv
 from gradscape.agents.reflect_retry.experiments import task_pool
 from gradscape.agents.reflect_retry.reflection import chosen, reflect, trigger
 from gradscape.agents.reflect_retry.retrying import retry
-from gradscape.agents.reflect_retry.settings import LATE_ITERATIONS, LATE_KNOWN, LATE_STEPS, Settings
+from gradscape.agents.reflect_retry.settings import LATE_KNOWN, LATE_STEPS, Settings
 from gradscape.agents.reflect_retry.trainer import Trainer
 from gradscape.agents.toolworld import make_tasks
 from gradscape.agents.turnpolicy import load_base, rollout
@@ -24,7 +24,7 @@ LARGEST = 16  # group
 ATTEMPTS, DRAWN, OFFSETS = 768, 1100, (-2, 0, 1)
 ERRORS = 3.0  # standard errors within which two rates count as equal
 KEPT = 2.0  # mass ratio that exercise 3 asks for where at most a quarter succeeds
-MARGIN = 0.03  # success by which its run may stay behind GRPO's
+SHORT_RUN, MARGIN = 20, 0.1  # iterations that it trains; success by which the run may stay behind GRPO's
 
 
 def _binary(successes: int, N: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -105,21 +105,20 @@ def _advantages(answer: Callable[..., Any], successes: Sequence[int], N: int) ->
 
 
 @functools.cache
-def _late(method: str) -> float:
-    """Success of a baseline after the long training of exercise 3."""
+def _rival(method: str) -> float:
+    """Success of a baseline after the same short training."""
     return _trained(method=method)
 
 
 def _trained(**how: Any) -> float:
     train, test = task_pool(Settings.of({}), 0)
-    trainer = Trainer(load_base(LATE_KNOWN), train, iterations=LATE_ITERATIONS, steps_per_batch=LATE_STEPS, seed=0,
-                      **how)
+    trainer = Trainer(load_base(LATE_KNOWN), train, iterations=SHORT_RUN, steps_per_batch=LATE_STEPS, seed=0, **how)
     return float(trainer.run(test).success[-1])
 
 
 @checker(3)
 def check_3(answer: Callable[[torch.Tensor, torch.Tensor], object]) -> Feedback | None:
-    """Advantages from (rewards, group): 0 in solved groups, rare successes amplified, and a run as good as GRPO's."""
+    """Advantages from (rewards, group): 0 in solved groups, rare successes amplified, and a run near GRPO's."""
     solved = _advantages(answer, [8, 8], 8)
     expect(np.abs(solved).max() < 1e-6, f"A group in which all succeed has mass {np.abs(solved[0]).sum():.3g}: it "
                                         "would never fade. What does a group mean do there?")
@@ -137,7 +136,8 @@ def check_3(answer: Callable[[torch.Tensor, torch.Tensor], object]) -> Feedback 
     def rule(rewards: torch.Tensor, group: torch.Tensor) -> torch.Tensor:
         return torch.as_tensor(answer(rewards, group), dtype=torch.float32)
 
-    yours, grpo = _trained(method="r3l", rule=rule), _late("grpo")
-    told = f"After {LATE_ITERATIONS} iterations: yours {yours:.3f}, GRPO {grpo:.3f}"
-    expect(yours >= grpo - MARGIN, f"{told}. Compare the weights of nearly solved groups with the paper's rule.")
+    yours, grpo = _trained(method="r3l", rule=rule), _rival("grpo")
+    told = f"After {SHORT_RUN} iterations: yours {yours:.3f}, GRPO {grpo:.3f}"
+    expect(yours >= grpo - MARGIN, f"{told}. Rare successes may get too much: with a ratio in the hundreds nothing "
+                                     "tells the policy what to leave.")
     return correct(f"{told}. What is solved no longer pulls; what is rare still counts.")
