@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from gradscape.agents.reflect_retry import CLAIMS, LABELS, METHODS, SIZES, TABLES, VARIANTS, Settings, measure, point
+from gradscape.agents.reflect_retry.attempts import walk_tasks
 from gradscape.agents.reflect_retry.experiments import (
     Contrast,
     Study,
@@ -143,10 +144,8 @@ def test_claims_are_declared_and_smoke_judges_none_but_the_closed_form():
 
 
 def test_a_walk_replays():
-    from gradscape.agents.reflect_retry.experiments import _walk_tasks
-
     found = walk(Settings(task=3))
-    task = _walk_tasks(Settings().protocol)[2]
+    task = walk_tasks(Settings().protocol)[2]
     assert task.sentence == found.sentence
     assert replay(task, found.base.calls).observations == found.base.observations
 

@@ -3,7 +3,7 @@ Amplification (Shi and others 2026, arXiv 2601.03715).
 
 Reads in this order: `credit` (amplified advantages, the pivotal mask), `reflection` (what an attempt is judged to be),
 `retrying` (replay, guidance, the distilled copy), `trainer` (the loop, with all baselines), then `settings`,
-`experiments`, `claims` and `tables`.
+`attempts` and `experiments`, `claims` and `tables`.
 """
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from gradscape.agents.reflect_retry.experiments import (
 )
 from gradscape.agents.reflect_retry.settings import (
     ENOUGH_ITERATIONS,
+    LABELS,
     LATE_ITERATIONS,
     SIDE,
     Settings,
@@ -102,7 +103,7 @@ def _levels(made: Study, *variants: str) -> str:
         histories = made.histories[variant]
         marks = [int(mark) for mark in histories[0].evaluated if mark]
         means = "/".join(f"{made.at(variant, mark).mean():.2f}" for mark in marks)
-        told.append(f"{variant} {means}")
+        told.append(f"{LABELS[variant]} {means}")
     return "; ".join(told)
 
 
@@ -251,7 +252,8 @@ def measure_r9(settings: Settings) -> Measured:
     areas |= {name: side.area(name)[:seeds] for name in ("grpo_free", "grpo_fast", "grpo_both")}
     best = max(areas, key=lambda name: float(areas[name].mean()))
     return Measured({"area, R³L - best GRPO": made.area("r3l")[:seeds] - areas[best]}, n=seeds,
-                    note=f"best: {best}; " + ", ".join(f"{name} {a.mean():.3f}" for name, a in areas.items()))
+                    note=f"best: {LABELS[best]}; areas "
+                         + ", ".join(f"{LABELS[name]} {a.mean():.3f}" for name, a in areas.items()))
 
 
 MEASURES = {
