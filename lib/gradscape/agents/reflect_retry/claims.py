@@ -8,6 +8,7 @@ from gradscape.agents.reflect_retry.credit import RULES, dominance_ratio
 from gradscape.agents.reflect_retry.experiments import (
     Mechanism,
     Study,
+    attempts,
     dominance,
     late_study,
     mechanism,
@@ -204,8 +205,12 @@ def measure_r6(settings: Settings) -> Measured:
     if made is None:
         return Measured.not_tested(UNTESTED)
     gain = made.gain("r3l", "no_credit")
-    return Measured({"area, R³L - without credit": gain}, n=len(gain), note=f"mean {gain.mean():+.3f}, "
-                    f"standard error {gain.std(ddof=1) / len(gain) ** 0.5:.3f}" if len(gain) > 1 else "")
+    tried = attempts(settings, 0.0, 0)
+    early = float((tried.said.pivot[tried.usable] == 0).double().mean())
+    note = f"mean {gain.mean():+.3f}" + (f" ± {gain.std(ddof=1) / len(gain) ** 0.5:.3f} (standard error)" if
+                                         len(gain) > 1 else "")
+    return Measured({"area, R³L - without credit": gain}, n=len(gain),
+                    note=f"{note}; {early:.0%} of the pivots are turn 0: nothing to hide before them")
 
 
 def measure_r7(settings: Settings) -> Measured:
