@@ -226,6 +226,18 @@ def report(
 
 
 @app.command()
+def site(out: Annotated[Path, typer.Argument(help="a new or empty folder")]) -> None:
+    """Build the public book: map, every lesson as stored, scoreboard, docs, reference; opens from a file."""
+    from gradscape.batch.report import book
+
+    try:
+        place = _checked(lambda: book.build(out))
+    except KeyboardInterrupt:
+        _stop(f"interrupted; nothing was left at {out}", INTERRUPTED)
+    typer.echo(str(place.resolve()))
+
+
+@app.command()
 def check(
     lessons: Annotated[list[str] | None, typer.Argument(help="lessons; all available ones if none is named")] = None,
 ) -> None:

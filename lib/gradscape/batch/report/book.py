@@ -146,11 +146,15 @@ class _Book:
             if row.page is None or row.outcome is None or row.outcome.notebook is None:
                 continue
             shown = cells.shown(site._node(row.outcome.notebook), page, {})
+            head = ""
+            if shown and shown[0].kind == "text" and "</h1>" in shown[0].html:  # facts stand below the title
+                head, end, shown[0].html = shown[0].html.partition("</h1>")
+                head += end
             code = [known[name] for name in (f"{entry.unit}.{entry.slug}", f"lessons.{entry.unit}.{entry.slug}")
                     if name in known]
             self._page(
-                "lesson", row.page, row.short, "paper.html", row=row, entry=entry, cells=shown, page=page, code=code,
-                before=before, after=after, first=[rows[name] for name in entry.prerequisites],
+                "lesson", row.page, row.short, "paper.html", row=row, entry=entry, head=head, cells=shown, page=page,
+                code=code, before=before, after=after, first=[rows[name] for name in entry.prerequisites],
                 then=[rows[e.id] for e in self.entries if entry.id in e.prerequisites],
             )
 
@@ -176,7 +180,7 @@ class _Book:
 
 def _row(entry: catalog.Lesson) -> LessonRow:
     """A lesson as it is stored: its notebook executed at the profile ``quick``, with the ledger that it carries."""
-    common = {"unit": entry.unit, "title": entry.title, "short": entry.short, "minutes": entry.minutes}
+    common: dict[str, Any] = {"unit": entry.unit, "title": entry.title, "short": entry.short, "minutes": entry.minutes}
     if not entry.available:
         return LessonRow(entry.id, state=PLANNED, **common)
     node = notebooks.read(entry.notebook)
@@ -196,9 +200,15 @@ def _docs(root: Path) -> Iterator[Doc]:
     for name in [*(name for name in DOCS if name in places), *(name for name in places if name not in DOCS)]:
         text = places[name].read_text(encoding="utf-8")
         title = re.search(r"^# (.+)$", text, re.MULTILINE)
-        plain = [block for block in re.split(r"\n\s*\n", text) if not re.match(r"#|```|\||!\[|- |\d+\. ", block)]
-        about = re.sub(r"\[([^]]*)\]\([^)]*\)|[*`]", lambda m: m[1] or "", plain[0]) if plain else ""
-        yield Doc(name, title[1].strip() if title else name, " ".join(about.split()), text)
+        yield Doc(name, title[1].strip() if title else name, _about(text), text)
+
+
+def _about(text: str) -> str:
+    """What a page of the docs says before its first section, else the names of its sections."""
+    before, *_ = re.split(r"^## ", text, maxsplit=1, flags=re.MULTILINE)
+    plain = [block for block in re.split(r"\n\s*\n", before) if not re.match(r"#|```|\||!\[|- |\d+\. |\s*$", block)]
+    found = plain[0] if plain else " · ".join(re.findall(r"^## (.+)$", text, re.MULTILINE))
+    return " ".join(re.sub(r"\[([^]]*)\]\([^)]*\)|[*`]", lambda match: match[1] or "", found).split())
 
 
 def _pictures(text: str, folder: Path) -> dict[str, dict[str, str]]:
@@ -211,7 +221,7 @@ def _trees(unit: catalog.Unit, board: Board) -> list[Node]:
     """The unit's lessons, each below the first of its prerequisites in the same unit."""
     rows = {row.id: row for row in board.rows}
     nodes = {entry.id: Node(entry, rows[entry.id]) for entry in catalog.lessons() if entry.unit == unit.name}
-    roots = []
+    roots: list[Node] = []
     for node in nodes.values():
         parent = next((name for name in node.entry.prerequisites if name in nodes), None)
         (nodes[parent].after if parent else roots).append(node)

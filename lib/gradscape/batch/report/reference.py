@@ -20,6 +20,8 @@ GROUPS = {
     "In a notebook": ("workbench",),
     "Batch and classroom": ("batch", "classroom"),
 }
+# Modules of a lesson that describe the lesson rather than the paper; they come last on its page.
+LAST = ("settings", "experiments", "claims", "checks", "tables")
 WIDTH = 92  # a signature that is longer gets a line per parameter
 _ROLE = re.compile(r":(?:class|func|meth|mod|attr|data|exc):`(~?)([^`]+)`")
 
@@ -113,7 +115,10 @@ def _item(thing: Any, places: Mapping[str, str], page: Page) -> Item:
 
 def _walk(module: Any) -> Iterator[Any]:
     yield module
-    for name, member in sorted(module.modules.items()):
+    def rank(named: tuple[str, Any]) -> tuple[int, str]:
+        return (LAST.index(named[0]) + 1 if named[0] in LAST else 0, named[0])
+
+    for name, member in sorted(module.modules.items(), key=rank):
         if not member.is_alias and not name.startswith("_"):
             yield from _walk(member)
 
