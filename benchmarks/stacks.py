@@ -74,7 +74,7 @@ def sgd_noise() -> None:
     y = torch.where(torch.rand(P, generator=g) < 0.5, -1.0, 1.0)
     net, subsets = MeanFieldMLP(16, 64, 2), torch.arange(P).expand(runs, P)
 
-    def stack() -> Tensor:
+    def stack(x: Tensor = x, y: Tensor = y) -> Tensor:
         a, t = torch.full((runs,), alpha), torch.full((runs,), T)
         found = train_grid(x, y, x, y, net, a, t, range(runs), subsets, batch=batch, max_steps=steps,
                            keep_weights=True)
@@ -83,10 +83,10 @@ def sgd_noise() -> None:
     drawn = Batches(P, batch, net.stack(range(runs)).generators, chunk=256)
     batches = torch.stack([drawn.draw() for _ in range(steps)], 1)
 
-    def loop() -> Tensor:
+    def loop(x: Tensor = x, y: Tensor = y) -> Tensor:
         found = []
         for seed in range(runs):
-            model = MeanFieldMLP(16, 64, 2, seed=seed)
+            model = MeanFieldMLP(16, 64, 2, seed=seed).to(x.dtype)
             optimizer = torch.optim.SGD(model.parameters(), lr=T * 64 * batch)
             with torch.no_grad():
                 origin = model(x)
@@ -98,7 +98,9 @@ def sgd_noise() -> None:
             found.append(model.weight1.detach())
         return torch.stack(found)
 
-    agree("sgd_noise: largest difference of weights", float((stack() - loop()).abs().max()), 1e-3)
+    # in float32 rounding decides now and then whether an example is fitted, and two ways part: compared in float64
+    exact = (x.double(), y.double())
+    agree("sgd_noise: largest difference of weights (float64)", float((stack(*exact) - loop(*exact)).abs().max()), 1e-6)
     report(f"sgd_noise: {runs} networks of 16-64-64-1, {steps} steps of batch {batch}",
            seconds({"one stack": stack, "loop, torch.optim.SGD": loop}, blocks=5))
 
@@ -165,20 +167,20 @@ def rectified_ste() -> None:
     g = torch.Generator().manual_seed(0)
     x, y = torch.randn(128, 64, generator=g), torch.randint(10, (128,), generator=g)
 
-    def fresh() -> BinaryStack:
-        net = BinaryStack(64, width, 2, 10, [Arm(o_end=3.0)] * members, generators=range(members))
+    def fresh(dtype: torch.dtype) -> BinaryStack:
+        net = BinaryStack(64, width, 2, 10, [Arm(o_end=3.0)] * members, generators=range(members), dtype=dtype)
         net.set_epoch(1, 2)
         return net
 
-    def stack() -> Tensor:
-        net = fresh()
+    def stack(x: Tensor = x) -> Tensor:
+        net = fresh(x.dtype)
         fit(net, (x, y), loss=cross_entropy, update=momentum_step, steps=steps, lr=lr)
         return net.params["weight3"]
 
-    o = float(fresh().groups[0].values["o"].flatten()[0])
+    o = float(fresh(torch.float64).groups[0].values["o"].flatten()[0])
 
-    def loop() -> Tensor:
-        net, found = fresh(), []
+    def loop(x: Tensor = x) -> Tensor:
+        net, found = fresh(x.dtype), []
         for m in range(members):
             layers: list[nn.Module] = []
             for layer in range(3):
@@ -190,7 +192,7 @@ def rectified_ste() -> None:
             with torch.no_grad():
                 last.weight.copy_(net.params["weight3"][m].T)
                 last.bias.zero_()
-            model = nn.Sequential(*layers, last)
+            model = nn.Sequential(*layers, last).to(x.dtype)
             optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=1e-4)
             for _ in range(steps):
                 optimizer.zero_grad()
@@ -199,12 +201,13 @@ def rectified_ste() -> None:
             found.append(last.weight.detach().T)
         return torch.stack(found)
 
-    # signs flip where rounding decides, so that two ways part slowly: few steps are compared
-    agree("rectified_ste: largest difference of the classifier's weights", float((stack() - loop()).abs().max()), 2e-2)
+    # in float32 rounding decides now and then on a sign, and two ways part: compared in float64
+    agree("rectified_ste: largest difference of the classifier's weights (float64)",
+          float((stack(x.double()) - loop(x.double())).abs().max()), 1e-6)
     report(f"rectified_ste: {members} binary networks of width {width}, {steps} steps",
            seconds({"one stack": stack, "loop, torch.optim.SGD": loop}, blocks=5))
 
-    group, z = fresh().groups[0], torch.randn(members, 128, width, generator=g)
+    group, z = fresh(torch.float32).groups[0], torch.randn(members, 128, width, generator=g)
     grad = torch.randn(z.shape, generator=g)
 
     def masked() -> Tensor:
