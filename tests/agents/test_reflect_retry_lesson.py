@@ -4,7 +4,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from gradscape.agents import reflect_retry as rr
-from gradscape.agents.reflect_retry.experiments import attempts, dominance, mechanism, own_runs, walk
+from gradscape.agents.reflect_retry.attempts import Walk, attempts, contrast, dominance, mechanism, walk
+from gradscape.agents.reflect_retry.experiments import own_runs
 from gradscape.lessons.agents import reflect_retry as view
 from gradscape.lessons.agents.reflect_retry.figures import LESSON
 from gradscape.results import Table
@@ -35,6 +36,7 @@ RESTARTS = table(known=[0.0] * 4, replicate=[0] * 4, restart=["k", "k-1", "k+1",
     ("dominance", lambda: view.fig_dominance(dominance(SMOKE))),
     ("walk", lambda: view.fig_walk(walk(SMOKE))),
     ("pivots", lambda: view.fig_pivots(attempts(SMOKE, 0.0, 0))),
+    ("contrast", lambda: view.fig_contrast([contrast(SMOKE, 0.0, 0), contrast(SMOKE, 0.04, 0)], 8)),
     ("restarts", lambda: view.fig_restarts(mechanism(SMOKE, 0.0, 0))),
     ("runs", lambda: view.fig_runs(own_runs(SMOKE, ("r3l", "grpo")))),
     ("runs without retries", lambda: view.fig_runs(own_runs(SMOKE, ("grpo",)))),
@@ -65,7 +67,7 @@ def test_recorded_runs_are_averaged_and_compared_seed_by_seed():
     np.testing.assert_allclose(sorted(gains.data[0].y), [0.1, 0.3])
 
 
-def shown(**changes: object) -> tuple[rr.experiments.Walk, str]:
+def shown(**changes: object) -> tuple[Walk, str]:
     found = walk(SMOKE.replace(task=5, reflector="oracle", **changes))
     return found, describe(view.fig_walk(found))
 

@@ -9,6 +9,7 @@ from gradscape.lessons.agents.reflect_retry.explorers import (
     explorer_walk,
 )
 from gradscape.lessons.agents.reflect_retry.figures import (
+    fig_contrast,
     fig_dominance,
     fig_gains,
     fig_grid,
@@ -23,6 +24,6 @@ from gradscape.lessons.agents.reflect_retry.figures import (
 
 __all__ = [
     "EXPLORERS", "check_1", "check_2", "check_3", "explorer_dominance", "explorer_training", "explorer_walk",
-    "fig_dominance", "fig_gains", "fig_grid", "fig_history", "fig_offsets", "fig_pivots", "fig_recorded",
-    "fig_restarts", "fig_runs", "fig_walk",
+    "fig_contrast", "fig_dominance", "fig_gains", "fig_grid", "fig_history", "fig_offsets", "fig_pivots",
+    "fig_recorded", "fig_restarts", "fig_runs", "fig_walk",
 ]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from gradscape.agents.reflect_retry.attempts import task_pool
 from gradscape.agents.reflect_retry.credit import ALPHA, advantage_mass, positive_amplification
-from gradscape.agents.reflect_retry.experiments import task_pool
 from gradscape.agents.reflect_retry.reflection import chosen, reflect, trigger
 from gradscape.agents.reflect_retry.retrying import retry
 from gradscape.agents.reflect_retry.settings import LATE_KNOWN, LATE_STEPS, Settings

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradscape.agents.reflect_retry.experiments import Dominance, Walk, dominance, own_runs, walk
+from gradscape.agents.reflect_retry.attempts import Dominance, Walk, dominance, walk
+from gradscape.agents.reflect_retry.experiments import own_runs
 from gradscape.agents.reflect_retry.settings import Settings
 from gradscape.agents.reflect_retry.trainer import History
 from gradscape.lessons.agents.reflect_retry.figures import fig_dominance, fig_runs, fig_walk

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from gradscape.agents.reflect_retry.experiments import Attempts, Dominance, Mechanism, Walk
+from gradscape.agents.reflect_retry.attempts import Attempts, Contrast, Dominance, Mechanism, Walk
 from gradscape.agents.reflect_retry.settings import LABELS
 from gradscape.agents.reflect_retry.trainer import MARKS, History
 from gradscape.agents.toolworld import HORIZON, Episode, show_call, show_obs
@@ -118,6 +118,21 @@ def fig_pivots(found: Attempts) -> go.Figure:
                  f"{pivot.sum() / max(1, length.sum()):.0%} of these attempts' turns lie before the pivot.", height=320,
     )
     add_bars(fig, [str(k) for k in range(last + 1)], [np.mean(pivot == k) for k in range(last + 1)], "attempts", 0)
+    return fig
+
+
+def fig_contrast(made: Sequence[Contrast], group_size: int) -> go.Figure:
+    """How often base models solve single tasks: where the rate is 0 or 1 a group of attempts has no contrast."""
+    edges = np.linspace(0, 1, 11)
+    words = ["0", *[f"{low:.1f} to {low + 0.1:.1f}" for low in edges[:-2]], "0.9 to 1"]
+    told = "; ".join(f"known {one.known:g}: {one.never(1):.0%} of the tasks with one violation were never solved, "
+                     f"{one.with_contrast(group_size):.0%} of groups of {group_size} have contrast" for one in made)
+    fig = figure("How often does a base model solve a task?", axis("share of its attempts that succeed"),
+                 axis("share of tasks"), takeaway=f"{told[0].upper()}{told[1:]}.", height=390, barmode="group")
+    for i, one in enumerate(made):
+        inner, _ = np.histogram(one.rate[one.rate > 0], edges)
+        share = np.array([(one.rate == 0).sum(), *inner]) / len(one.rate)
+        add_bars(fig, words, share, f"known share {one.known:g}", i)
     return fig
 
 
