@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -25,11 +26,13 @@ def serving(lesson: str, log: Path, profile: str = "smoke") -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    token = secrets.token_hex(16)
     with log.open("w") as sink:
         server = subprocess.Popen(
             [sys.executable, "-m", "gradscape.cli", "class", "app", lesson, "--port", str(port), "--no-browser",
              "--profile", profile],
             stdout=sink, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**os.environ, "JUPYTER_TOKEN": token},
         )
     try:
         until = time.monotonic() + START_S
@@ -42,7 +45,7 @@ def serving(lesson: str, log: Path, profile: str = "smoke") -> Iterator[str]:
             except OSError:
                 time.sleep(0.3)
         assert server.poll() is None, log.read_text()
-        yield f"http://127.0.0.1:{port}/"
+        yield f"http://127.0.0.1:{port}/?token={token}"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         try:

@@ -75,17 +75,18 @@ def test_settings_take_a_value_or_refuse_it_in_words(entry, still):
     assert list(still.iterdir()) == []
 
 
-WORDS = st.one_of(
-    HOSTILE, st.text(max_size=20), st.sampled_from(["plain", "toys", "-p", "--profile", "quick", "rate=1", "--table"])
-)
+WORDS = st.one_of(HOSTILE, st.text(max_size=20), st.sampled_from([
+    "plain", "toys", "-p", "--profile", "quick", "rate=1", "--table", "--function", "seed=0:3"
+]))
 
 
 @pytest.mark.standard
-@pytest.mark.parametrize("command", ["list", "show", "check", "report", "record", "run", "results"])
+@pytest.mark.parametrize("command", ["list", "show", "check", "report", "record", "run", "results", "sweep"])
 def test_commands_refuse_what_makes_no_sense_and_write_nothing_elsewhere(course, monkeypatch, command):
     folder = course("plain")
     monkeypatch.setattr("gradscape.batch.executors.local.LocalPool", lambda *_, **__: Instant())
     monkeypatch.setattr("gradscape.batch.runs.report.build", lambda store: store.folder)
+    monkeypatch.setattr("gradscape.batch.sweeps.api.Sweep.executor", lambda sweep: Instant())
     outside = folder.parent / "elsewhere"
     outside.mkdir()
 

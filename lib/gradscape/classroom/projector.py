@@ -1,8 +1,10 @@
-"""A lesson as an app: its explorers alone, served by Voilà on this machine, code hidden."""
+"""A lesson as an app: its explorers alone, served by Voilà on this machine to who has the token, code hidden."""
 from __future__ import annotations
 
 import os
+import secrets
 import socket
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -47,16 +49,31 @@ def notebook(lesson: catalog.Lesson, profile: str = "quick") -> Any:
     })
 
 
-def command(place: Path, port: int, browser: bool) -> list[str]:
-    """Voilà's command line: loopback only, this port or none, code and tracebacks hidden."""
-    words = [
+# Voilà's own way to a browser forgets the token. The address is not among the words, which every user can list.
+OPEN = """
+import os, time, urllib.error, urllib.request, webbrowser
+for _ in range(240):
+    try:
+        urllib.request.urlopen(os.environ["GRADSCAPE_APP"], timeout=5)
+    except urllib.error.HTTPError:
+        pass
+    except OSError:
+        time.sleep(0.25)
+        continue
+    webbrowser.open(os.environ["GRADSCAPE_APP"])
+    break
+"""
+
+
+def command(place: Path, port: int) -> list[str]:
+    """Voilà's command line: loopback only, a token, this port or none, code and tracebacks hidden, no browser."""
+    return [
         sys.executable, "-m", "voila", str(place), f"--Voila.ip={ADDRESS}", f"--Voila.port={port}",
-        "--Voila.port_retries=0", "--VoilaConfiguration.template=gradscape",
+        "--Voila.port_retries=0", "--Voila.auto_token=True", "--no-browser", "--VoilaConfiguration.template=gradscape",
         "--VoilaConfiguration.strip_sources=True",
         *(f"--VoilaConfiguration.extension_denylist={name}" for name in WITHOUT),
         "--VoilaConfiguration.show_tracebacks=False", "--VoilaConfiguration.allow_template_override=NO",
     ]
-    return words if browser else [*words, "--no-browser"]
 
 
 def free_port(port: int | None) -> int:
@@ -80,9 +97,14 @@ def serve(lesson: catalog.Lesson, port: int | None = None, browser: bool = True,
     made, chosen = notebook(lesson, profile), free_port(port)
     place = Path(tempfile.mkdtemp(prefix="gradscape-app-")) / f"{lesson.slug}.ipynb"
     nbformat.write(made, place)
-    print(f"{lesson.id} at http://{ADDRESS}:{chosen}/ (Ctrl-C ends it)", flush=True)
+    token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
+    address = f"http://{ADDRESS}:{chosen}/?token={token}"
+    print(f"{lesson.id} at {address} (Ctrl-C ends it)", flush=True)
+    if browser:
+        subprocess.Popen([sys.executable, "-c", OPEN], env={**os.environ, "GRADSCAPE_APP": address})
     env = {**environment(), **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")}
     env["JUPYTER_PATH"] = os.pathsep.join([str(DATA), *filter(None, [env.get("JUPYTER_PATH")])])
+    env["JUPYTER_TOKEN"] = token
     env.pop("GRADSCAPE_HEADLESS", None)
-    words = command(place, chosen, browser)
+    words = command(place, chosen)
     os.execve(words[0], words, env)
