@@ -112,7 +112,8 @@ def newton(n: int) -> Job:
 def coded(n: int) -> Job:
     delays = DelayModel().sample(100, n, torch.Generator().manual_seed(0))
     trace = delays if isinstance(delays, DelayTrace) else DelayTrace(delays)
-    return lambda: coding.simulate(make("gc", n, {"s": n // 10}), trace, jobs=80)
+    s = n // 10
+    return lambda: coding.simulate(make("gc", n, (s,)), trace.adjusted((s + 1) / n, 5.0), jobs=80)
 
 
 def clients(n: int) -> Job:

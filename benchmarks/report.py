@@ -23,9 +23,10 @@ SCRIPTS = (
     "many_networks.py", "start.py", "stacks.py", "theory_curves.py", "regressions.py", "recoveries.py",
     "images.py", "recoding_gradient.py", "diffgrad_step.py", "ghost_norms.py", "gradient_normalized_solvers.py",
     "metric_losses.py", "gradient_coding_search.py", "client_rounds.py", "projected_guidance_step.py", "explorers.py",
-    "growth.py", "sweep.py", "browser.py", "course.py",
+    "growth.py", "sweep.py", "browser.py", "sessions.py", "course.py",
 )
-LIMIT_S = 3600
+HELPERS = ("chart.py", "report.py", "side_by_side.py")
+LIMIT_S = 7200
 MARK = re.compile(r"<!-- (\S+\.py) -->\n(.*?)(?=<!-- |\Z)", re.S)
 NOTICED = ("- **short of its goal** ", "- **behind** ")
 HEAD = """# Speed, measured
@@ -66,17 +67,20 @@ def machine() -> str:
 
 
 def run(script: str, arguments: list[str]) -> str:
-    """What a script prints, with where and when; ``SystemExit`` if it fails."""
+    """What a script prints, with where and when; ``RuntimeError`` if it fails or takes longer than two hours."""
     load, began = os.getloadavg()[0], time.monotonic()
     print(f"{script} …", end=" ", flush=True)
-    done = subprocess.run(
-        [sys.executable, str(HERE / script), *arguments], capture_output=True, text=True, timeout=LIMIT_S,
-        cwd=HERE.parent, check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, str(HERE / script), *arguments], capture_output=True, text=True, timeout=LIMIT_S,
+            cwd=HERE.parent, check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"{script}: not finished after {LIMIT_S} s") from error
     took = time.monotonic() - began
     print(f"{took:.0f} s")
     if done.returncode:
-        raise SystemExit(f"{script} failed ({done.returncode}):\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+        raise RuntimeError(f"{script} failed ({done.returncode}):\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
     return section(script, done.stdout, took, (load, os.getloadavg()[0]))
 
 
@@ -119,9 +123,16 @@ def main() -> None:
     if unknown:
         parser.error(f"{', '.join(unknown)}: must be of {', '.join(SCRIPTS)}")
     sections = read(asked.page)
+    failed = []
     for script in asked.scripts or SCRIPTS:
-        sections[script] = run(script, ["--tiny"] if asked.tiny else [])
+        try:
+            sections[script] = run(script, ["--tiny"] if asked.tiny else [])
+        except RuntimeError as error:  # the others go on; the section keeps what it had
+            print(error, file=sys.stderr)
+            failed.append(script)
         write(asked.page, sections)  # after each: an interrupted run keeps what it has
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

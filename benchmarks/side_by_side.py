@@ -125,7 +125,7 @@ def goal(what: str, value: float, bound: float, unit: str = "times", *, most: bo
     met = value <= bound if most else value >= bound
     asked = f"goal: at {'most' if most else 'least'} {bound:g} {unit}".rstrip()
     why = "" if met else f". Cause: {cause or 'not known'}"
-    print(f"{MET if met else SHORT} {what}: {value:.3g} {unit} ({asked}){why}.".replace(" )", ")"), flush=True)
+    print(f"{MET if met else SHORT} {what}: {f'{value:.3g} {unit}'.rstrip()} ({asked}){why}.", flush=True)
     return met
 
 
