@@ -72,8 +72,9 @@ def parts(package: Any, only: tuple[str, ...] | None = None) -> list[Part]:
         if name != PACKAGE and name.split(".")[0] not in LEFT_OUT:
             found.setdefault(_home(name), []).append(module)
     made = [
-        Part(name, f"ref-{name}.html", _group(name), _first(modules[0]), modules)
-        for name, modules in found.items() if modules[0].docstring and (only is None or name in only)
+        Part(name, f"ref-{name}.html", _group(name), _summary(modules), modules)
+        for name, modules in found.items()
+        if any(module.docstring for module in modules) and (only is None or name in only)
     ]
     order = [*(unit.title for unit in catalog.units()), *GROUPS]
     return sorted(made, key=lambda part: order.index(part.group) if part.group in order else len(order))
@@ -202,6 +203,12 @@ def _parameters(function: Any) -> Iterator[str]:
         yield f"{stars}{parameter.name}{note}{value}"
         if kind == "positional-only" and kinds[position + 1:position + 2] != [kind]:
             yield "/"
+
+
+def _summary(modules: list[Any]) -> str:
+    """What a package says of itself, else the first of its modules, each by its sentence."""
+    said = _first(modules[0])
+    return said or " ".join(filter(None, map(_first, modules[1:4])))
 
 
 def _first(thing: Any) -> str:
