@@ -23,7 +23,7 @@ help:
 	@echo "make check    lint, types and fast tests (under 3 minutes)"
 	@echo "make test     every test of a working day (under 40 minutes)"
 	@echo "make nightly  everything else: all browser tests, 20-seed stability, faults"
-	@echo "make bench    speed as ratios against peers, written to docs/benchmarks.md (about an hour; BENCH=\"start.py growth.py\" for some)"
+	@echo "make bench    speed as ratios against peers, written to docs/benchmarks.md (one to two hours; BENCH=\"start.py growth.py\" for some)"
 	@echo "make test-lowest, make test-newest   fast tests with the lowest and newest versions that pyproject.toml allows"
 	@echo "make audit    known vulnerabilities of the pinned packages; needs a network"
 	@echo "make licences writes docs/licences.md"
