@@ -78,7 +78,7 @@ class Session:
     def _explorer(self) -> tuple[str, tuple[str, int, int]]:
         """The panel of the first live explorer, and its first slider: name, last stop, present stop."""
         known = self._send("comm_info_request", {"target_name": "jupyter.widget"})
-        models = next(each["content"]["comms"] for each in known if each["header"]["msg_type"] == "comm_info_reply")
+        models = next(each["content"]["comms"] for each in known if "comms" in each["content"])
         for model in models:
             for message in self._send("comm_msg", {"comm_id": model, "data": {"method": "request_state"}}):
                 state = _state(message)
@@ -90,19 +90,19 @@ class Session:
         raise SystemExit("the lesson has no live explorer with a slider")
 
     def _send(self, kind: str, content: dict[str, Any]) -> list[dict[str, Any]]:
-        """Send a message; all that the kernel says to it, until it rests."""
+        """Send a message; all that the kernel says to it, until it rests (and has replied to a request)."""
         asked = uuid.uuid4().hex
         header = {"msg_id": asked, "msg_type": kind, "session": self._name, "username": "", "version": "5.3",
                   "date": ""}
         self._socket.send_binary(_packed([header, {}, {}, content]))
-        answers = []
-        while True:
+        answers, awaited = [], {"idle", *([kind.replace("request", "reply")] if kind.endswith("request") else [])}
+        while awaited:
             message = _parsed(self._socket.recv())
-            if message.get("parent_header", {}).get("msg_id") != asked:
+            if message["parent_header"].get("msg_id") != asked:
                 continue
-            if message["header"]["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                return answers
             answers.append(message)
+            awaited -= {message["header"]["msg_type"], message["content"].get("execution_state", "")}
+        return answers
 
 
 def _packed(parts: list[dict[str, Any]]) -> bytes:

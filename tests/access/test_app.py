@@ -28,7 +28,7 @@ def app(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 def test_axe_finds_nothing_grave_in_the_app(chrome: Any, app: str, theme: str) -> None:
     made = projector.notebook(catalog.find(LESSON), "smoke")
     count = sum("explorer" in cell.metadata.get("tags", []) for cell in made.cells)
-    page = Shown(chrome, f"{app}?theme={theme}")
+    page = Shown(chrome, app + ("&" if "?" in app else "?") + f"theme={theme}")
     try:
         page.explorers(count, RUN_S)
         assert_clean(page.page)
