@@ -30,7 +30,8 @@ NAV = (
 )
 # The docs in the order in which they are read; others follow by name.
 DOCS = (
-    "first_hour", "ledger", "teaching", "hubs", "sweeps", "troubleshooting", "reliability", "architecture", "adding_a_paper",
+    "first_hour", "ledger", "teaching", "hubs", "sweeps", "troubleshooting", "reliability", "architecture",
+    "adding_a_paper",
 )
 _SETTING = re.compile(r'^(profile|seed|sizes) = "?([^"#\n]*?)"?\s*(?:#.*)?$', re.MULTILINE)
 
