@@ -66,7 +66,7 @@ class Sizes:
 SIZES = {
     "smoke": Sizes(iterations=2, tasks=40, test=32, tasks_per_step=6, attempts=96, contrast=4, restarts=1),
     "quick": Sizes(),
-    "full": Sizes(seeds=5, side_seeds=3, grid_seeds=1, variants=CENTRAL, restarts=5),
+    "full": Sizes(seeds=10, side_seeds=3, grid_seeds=1, variants=CENTRAL, restarts=5),
 }
 
 
