@@ -1,8 +1,9 @@
 """How cost grows with each lesson's main size, beside what theory says.
 
 CPU time of a lesson's core at four sizes, each the double of the one before; the exponent is the slope of a line
-through the logarithms, and beside it that of the last doubling alone. A user who plans a larger run multiplies the lesson's time (`gradscape run` prints it) by the
-ratio of sizes to this power. Exponents below theory mean that at these sizes the fixed cost of calls still counts.
+through the logarithms, and beside it that of the last doubling alone. A user who plans a larger run multiplies the
+lesson's time (`gradscape run` prints it) by the ratio of sizes to this power. Exponents below theory mean that at these
+sizes the fixed cost of calls still counts.
 """
 from __future__ import annotations
 
