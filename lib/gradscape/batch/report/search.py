@@ -75,7 +75,7 @@ def pieces(html: str) -> list[Piece]:
     reader.close()
     for piece in reader.pieces:
         piece.title = " ".join(piece.title.split())
-    return [piece for piece in reader.pieces if piece.title or piece.text]
+    return [piece for piece in reader.pieces if piece.title]
 
 
 def index(pages: Iterable[tuple[str, str, str, str]]) -> str:

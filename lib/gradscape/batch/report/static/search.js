@@ -5,27 +5,27 @@
   const KINDS = { lesson: ["lesson", 6], claims: ["claim", 3], docs: ["docs", 4], reference: ["reference", 2], cite: ["cite", 1], map: ["map", 1] };
   const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   let entries = null;
-  let loading = false;
+  const waiting = []; // what is to be done when the index is there
 
   const ready = () => {
     const { pages, pieces } = window.gradscapeIndex;
-    entries = pieces.map(([number, anchor, title, text]) => {
+    entries = pieces.map(([number, anchor, title, text], position) => {
       const [kind, file, page] = pages[number];
-      return { kind, address: file + (anchor ? `#${anchor}` : ""), title: title || page, page, text, head: folded(`${title} ${page}`), body: folded(text) };
+      return { kind, address: file + (anchor ? `#${anchor}` : ""), title: title || page, page, text, head: folded(`${title} ${page} ${anchor}`), body: folded(text), first: !position || pieces[position - 1][0] !== number };
     });
   };
   const load = (then) => {
     if (entries) { then(); return; }
-    if (loading) return;
-    loading = true;
+    waiting.push(then);
+    if (waiting.length > 1) return;
     const script = document.createElement("script");
     script.src = "assets/search-index.js";
-    script.addEventListener("load", () => { ready(); loading = false; then(); });
-    script.addEventListener("error", () => { loading = false; document.getElementById("told").textContent = "The index of the search is missing."; });
+    script.addEventListener("load", () => { ready(); for (const each of waiting.splice(0)) each(); });
+    script.addEventListener("error", () => { waiting.length = 0; document.getElementById("told").textContent = "The index of the search is missing."; });
     document.head.append(script);
   };
 
-  // Every word must occur; a title counts more than text, the beginning of a word more than its middle.
+  // Every word must occur; a title counts more than text, the beginning of a word more than its middle, the beginning of a page more.
   const worth = (entry, words) => {
     let sum = KINDS[entry.kind][1];
     for (const word of words) {
@@ -35,6 +35,7 @@
       if (head >= 0) sum += /[\p{L}\p{N}]/u.test(entry.head[head - 1] || " ") ? 8 : 20;
       if (body >= 0) sum += /[\p{L}\p{N}]/u.test(entry.body[body - 1] || " ") ? 1 : 4;
     }
+    if (entry.first) sum += 12;
     if (folded(entry.title) === words.join(" ")) sum += 40;
     return sum;
   };
@@ -82,7 +83,7 @@
         [kind.className, kind.textContent] = ["kind", KINDS[entry.kind][0]];
         title.textContent = entry.title;
         text.textContent = (entry.title === entry.page ? "" : `${entry.page}. `) + excerpt(entry);
-        item.append(title, kind, text);
+        item.append(title, " ", kind, " ", text);
         item.id = `found-${number}`;
         item.setAttribute("role", "option");
         item.setAttribute("aria-selected", "false");
@@ -103,7 +104,7 @@
       if (event.key === "ArrowDown") { event.preventDefault(); if (list.hidden) show(); choose(chosen + 1); }
       else if (event.key === "ArrowUp") { event.preventDefault(); choose(chosen - 1); }
       else if (event.key === "Enter" && list.children.length) { event.preventDefault(); open(list.children[Math.max(0, chosen)], event.ctrlKey || event.metaKey); }
-      else if (event.key === "Escape") { if (list.hidden) box.value = ""; shut(); }
+      else if (event.key === "Escape") { if (!list.hidden) event.preventDefault(); shut(); }
     });
     list.addEventListener("mousedown", (event) => event.preventDefault());
     list.addEventListener("click", (event) => { const option = event.target.closest("li"); if (option) open(option, event.ctrlKey || event.metaKey); });
