@@ -11,7 +11,7 @@ from gradscape.agents.toolworld import show_call, show_obs
 from gradscape.agents.topocurate.experiments import OneTask, Own, Study, TaskSNR, rank_correlation
 from gradscape.agents.topocurate.graph import LOSE, START, WIN, Node, QuotientGraph
 from gradscape.results import Table
-from gradscape.workbench import add_bars, add_line, add_points, axis, figure, mark_y, panels
+from gradscape.workbench import add_bars, add_points, axis, figure, mark_y, panels
 
 LESSON = "agents/topocurate"
 SERIES = {"outcome": 0, "RE": 1, "shortest": 2, "full": 3, "R": 4, "E": 5, "D": 6, "ED": 7, "RD": 8}
@@ -20,11 +20,15 @@ LABELS = {"outcome": "random successes", "RE": "recovery + efficiency", "shortes
           "RD": "without efficiency"}
 MEASURED = {"pass_1": "pass@1", "pass_3": "pass@3", "recovery": "after an error", "flaky_pass_1": "flaky: pass@1",
             "flaky_recovery": "flaky: after an error"}
+ZIGZAG = (0.0, 0.22, -0.18, 0.1, -0.26)
 WEIGHTS_OF_TRAFFIC = ((1, 1, 1.0), (2, 4, 2.5), (5, 10_000, 5.0))  # from, to, width of the line
 
 
 def layout(graph: QuotientGraph) -> dict[Node, tuple[float, float]]:
-    """Places of nodes: across by distance from S, WIN and LOSE last; down by potential."""
+    """Places of nodes: across by distance from S, WIN and LOSE last; down by potential.
+
+    Nodes of one column stand in a zigzag, so that edges between them do not cover one another.
+    """
     last = max(d for v, d in graph.depth.items() if v not in (WIN, LOSE)) + 1
     layers: dict[int, list[Node]] = defaultdict(list)
     for v in graph.nodes:
@@ -33,7 +37,8 @@ def layout(graph: QuotientGraph) -> dict[Node, tuple[float, float]]:
     for x, nodes in layers.items():
         nodes = sorted(nodes, key=lambda v: (-graph.potential[v], str(v)))
         for k, v in enumerate(nodes):
-            places[v] = (float(x), 0.5 if len(nodes) == 1 else 1 - k / (len(nodes) - 1))
+            aside = ZIGZAG[k % len(ZIGZAG)] if len(nodes) > 2 else 0.0
+            places[v] = (x + aside, 0.5 if len(nodes) == 1 else 1 - k / (len(nodes) - 1))
     return places
 
 
@@ -82,7 +87,7 @@ def fig_graph(result: OneTask) -> go.Figure:
         x, y = _segments(ahead, places)
         fig.add_trace(go.Scatter(x=x, y=y, mode="lines", hoverinfo="skip", meta={"gaps": True},
                                  line={"width": width, "color": "#b8b8b8"},
-                                 name=f"{low} trials" if low == high else f"{low} to {high} trials"
+                                 name="1 trial" if low == high else f"{low} to {high} trials"
                                  if high < 100 else f"{low} trials and more"))
     for name, pairs, line in (
         ("back edges", back, {"width": 1.5, "color": "#b8b8b8", "dash": "dash"}),
@@ -100,7 +105,8 @@ def fig_graph(result: OneTask) -> go.Figure:
         text=[str(v) if v in (START, WIN, LOSE) else "" for v in nodes], textposition="top center",
         hovertext=[f"{_name(graph, v)}<br>Φ = {graph.potential[v]:.2f}" for v in nodes], hoverinfo="text",
         marker={"size": 13, "color": [graph.potential[v] for v in nodes], "colorscale": "RdBu", "cmin": 0, "cmax": 1,
-                "line": {"width": 1, "color": "#333333"}, "colorbar": {"title": "Φ", "thickness": 12}},
+                "line": {"width": 1, "color": "#333333"},
+                "colorbar": {"title": "Φ", "thickness": 12, "y": 0, "yanchor": "bottom", "len": 0.5}},
     ))
     return fig
 
@@ -112,13 +118,13 @@ def fig_scores(result: OneTask) -> go.Figure:
     calls = [len(result.graph.trajectories[i].calls) for i in result.trials.tolist()]
     fig = figure(
         "Scores of the successes", axis("trial (* selected)"), axis("score"),
-        takeaway=f"{len(calls)} successes of {min(calls, default=0)} to {max(calls, default=0)} calls. Only efficiency "
-                 "depends on length; within a task it ranks exactly as length does.",
+        takeaway=f"{len(calls)} successes of {min(calls, default=0)} to {max(calls, default=0)} calls. Within a task "
+                 "efficiency ranks exactly as shortness does. Each score is stretched to 0 to 1 before it enters w.",
     )
     for k, name in enumerate(("recovery R", "efficiency E", "diversity D")):
         add_bars(fig, labels, columns[:, k], name, k)
-    add_line(fig, np.arange(len(labels)), result.weights if len(result.weights) else [0.0], "weight w", 4,
-             mode="markers", marker={"size": 9})
+    add_bars(fig, labels, result.weights if len(result.weights) else [0.0], "weight w", 4)
+    fig.update_xaxes(type="category")  # else "7" and "7*" would be a number and a text
     return fig
 
 
@@ -135,6 +141,8 @@ def fig_study(result: Study) -> go.Figure:
                  SERIES[variant])
         add_bars(fig, ["clean", "flaky"], [result.of(variant, f).mean() for f in ("turns", "flaky_turns")],
                  LABELS[variant], SERIES[variant], panel=1, showlegend=False)
+    broken = [label.replace(": ", ":<br>").replace("after an ", "after<br>") for label in MEASURED.values()]
+    fig.update_xaxes(tickmode="array", tickvals=list(MEASURED.values()), ticktext=broken, tickangle=0, row=1, col=1)
     return fig
 
 
