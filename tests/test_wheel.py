@@ -30,7 +30,7 @@ def wheel(tmp_path_factory) -> Path:
 
 def test_wheel_holds_the_course(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    tracked = run("git", "ls-files", "notebooks", "data", cwd=catalog.root()).stdout.split()
+    tracked = run("git", "ls-files", "notebooks", "data", "docs", "CITATION.cff", cwd=catalog.root()).stdout.split()
     missing = [name for name in tracked if f"gradscape/_root/{name}" not in names]
     assert not missing
     assert "gradscape/catalog.toml" in names
