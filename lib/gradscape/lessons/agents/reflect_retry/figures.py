@@ -21,6 +21,8 @@ RULE_WORDS = {"paper": "paper: α for a success", "code": "code: 1 for a success
 SERIES = {"r3l": 0, "grpo": 1, "raft": 2, "opmd": 3, "opmd_pa": 4, "reflect_grpo": 5, "no_amplification": 6,
           "no_credit": 7, "random": 1, "unguided": 2, "oracle": 5}
 GRID_WORDS = {"none": "no amplification", "code": "code rule", "paper": "paper rule", "grpo": "GRPO (clip, KL)"}
+WORDS = LABELS | {"code": "R³L, code rule", "scale": "R³L, α·A"}  # the long runs have two names of their own
+STEPS = (1, 2, 4, 6)
 HISTORY = {"trigger_rate": "attempts retried", "retry_success": "retries that succeed",
            "batch_success": "first attempts that succeed", "pivot_accuracy": "pivots right, of failures"}
 PAPER_SHIFTS = {-5: 0.63, -2: 0.65, 0: 0.66, 2: 0.63, 5: 0.60}  # retry success, from the authors' answer
@@ -171,9 +173,9 @@ def fig_runs(runs: Mapping[str, History]) -> go.Figure:
     retrying = {name: run for name, run in runs.items() if np.isfinite(run.trigger_rate).any()}
     for k, (name, run) in enumerate(retrying.items()):
         x = np.arange(1, len(run.trigger_rate) + 1)
-        add_line(fig, x, run.trigger_rate, f"{label[name]}: attempts retried", 2 * k, panel=1, gaps=True, mode="lines")
-        add_line(fig, x, run.retry_success, f"{label[name]}: retries that succeed", 2 * k + 1, panel=1, gaps=True,
-                 mode="lines")
+        for j, (share, words) in enumerate(((run.trigger_rate, "attempts retried"),
+                                            (run.retry_success, "retries that succeed"))):
+            add_line(fig, x, share, f"{label[name]}: {words}", 2 * k + 2 + j, panel=1, gaps=True, mode="lines")
     if not retrying:
         any_run = next(iter(runs.values()))
         add_line(fig, np.arange(1, len(any_run.batch_success) + 1), any_run.batch_success, "attempts that succeed", 6,
@@ -204,13 +206,13 @@ def fig_recorded(
     caption, rows = _recorded(table, name)
     shown = [v for v in variants if any(row["variant"] == v for row in rows)]
     ends = {v: _curves(rows, v) for v in shown}
-    told = ", ".join(f"{LABELS.get(v, v)} {success[:, -1].mean():.2f} ({len(success)})"
+    told = ", ".join(f"{WORDS.get(v, v)} {success[:, -1].mean():.2f} ({len(success)})"
                      for v, (_, success) in ends.items())
     fig = figure(f"{title} (recorded)", axis("iteration"), axis("success rate on held-out tasks", range=RATE),
                  takeaway=f"{caption}. At the end, mean over seeds (number of seeds): {told}." if shown else caption,
                  height=430)
     for i, (variant, (iterations, success)) in enumerate(ends.items()):
-        add_line(fig, iterations, success.mean(0), LABELS.get(variant, variant), i,
+        add_line(fig, iterations, success.mean(0), WORDS.get(variant, variant), i,
                  band=(success.min(0), success.max(0)))
     if not shown:
         add_line(fig, [0.0, 1.0], [0.0, 0.0], "nothing recorded", 6)
@@ -225,8 +227,8 @@ def fig_gains(table: Table | None, rivals: Sequence[str]) -> go.Figure:
         "R³L minus each of its variants, seed by seed (recorded)",
         axis("compared with", ticks=range(max(1, len(shown))),
              labels=[LABELS.get(v, v).replace("R³L ", "").replace("R³L, ", "") for v in shown] or ["nothing recorded"]),
-        axis("difference of the mean success at 10, 20, 30"), takeaway=f"{caption}. Each point is a seed." if shown
-        else caption, height=420,
+        axis("difference of area"), takeaway=f"{caption}. Each point is a seed; area is the mean "
+        "success after 10, 20 and 30 iterations." if shown else caption, height=420, showlegend=False,
     )
     ours = _area(rows, "r3l")
     for i, variant in enumerate(shown):
@@ -256,7 +258,8 @@ def fig_grid(table: Table | None) -> go.Figure:
     start = float(np.mean([row["start"] for row in rows])) if rows else 0.0
     fig = panels(
         "Gradient steps on the same batch (recorded)", [f"learning rate {rate:g}" for rate in rates],
-        [axis("gradient steps per batch", log=2)] * len(rates), [axis("success rate", range=RATE)] * len(rates),
+        [axis("gradient steps per batch", ticks=STEPS)] * len(rates),
+        [axis("success rate", range=(0.0, 0.5))] * len(rates),
         takeaway=f"{caption}. After 30 iterations; the base model has {start:.2f} (dashed)." if rows else caption,
     )
     for panel, rate in enumerate(rates):
