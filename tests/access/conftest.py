@@ -23,3 +23,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         carried = notebooks.gradscape_metadata(notebooks.read(point.notebook))
         store.commit(point, Outcome(point.key, DONE, notebook=stored, **carried))
     return report.build(store).parent.resolve()
+
+
+@pytest.fixture(scope="session")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the public book, as ``gradscape site`` writes it."""
+    pytest.importorskip("griffe", reason="griffelib is not installed: pip install -r requirements.txt")
+    from gradscape.batch.report import book
+
+    return book.build(tmp_path_factory.mktemp("book") / "book").parent.resolve()

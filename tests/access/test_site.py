@@ -12,6 +12,7 @@ from tests.access.axe import assert_clean, open_everything
 pytestmark = pytest.mark.browser
 # a scoreboard; curves, bars and heat maps; images and panels
 DAILY = ("index", "timings", "environment", "dynamics-high_dimensional", "diffusion-projected_guidance")
+BOOK = ("index", "scoreboard", "docs-teaching", "reference", "ref-optimizers", "cite", "optimizers-diffgrad")
 LOOKS = (("light", 1200), ("dark", 1200), ("light", 400), ("dark", 400))
 DRAW_S = 30
 
@@ -30,13 +31,13 @@ def drawn(page: Any) -> Any:
     return figures
 
 
-@pytest.mark.parametrize("name", names())
-def test_axe_finds_nothing_grave(chrome: Any, site: Path, name: str) -> None:
-    for theme, width in LOOKS:
+def look(chrome: Any, place: Path, looks: tuple[tuple[str, int], ...]) -> None:
+    """Open a page in each theme and width; fail for a grave violation or a figure without words."""
+    for theme, width in looks:
         view = {"width": width, "height": 900}
         context = chrome.new_context(viewport=view, color_scheme=theme, reduced_motion="reduce")
         page = context.new_page()
-        page.goto((site / f"{name}.html").as_uri())
+        page.goto(place.as_uri())
         figures = drawn(page)
         open_everything(page)
         assert_clean(page)
@@ -46,6 +47,17 @@ def test_axe_finds_nothing_grave(chrome: Any, site: Path, name: str) -> None:
             assert image.count() == 1, f"figure {k + 1}: {image.count()} drawings with a name"
             assert len(image.get_attribute("aria-label")) > 40, f"figure {k + 1} has no words"
         context.close()
+
+
+@pytest.mark.parametrize("name", names())
+def test_axe_finds_nothing_grave_on_the_site_of_a_run(chrome: Any, site: Path, name: str) -> None:
+    look(chrome, site / f"{name}.html", LOOKS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BOOK)
+def test_axe_finds_nothing_grave_in_the_public_book(chrome: Any, public: Path, name: str) -> None:
+    look(chrome, public / f"{name}.html", LOOKS[1:3])
 
 
 def test_figures_and_their_tables_are_reached_by_keyboard(chrome: Any, site: Path) -> None:
