@@ -5,7 +5,8 @@
   const KINDS = { lesson: ["lesson", 6], claims: ["claim", 3], docs: ["docs", 4], reference: ["reference", 2], cite: ["cite", 1], map: ["map", 1] };
   const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   let entries = null;
-  const waiting = []; // what is to be done when the index is there
+  // What is to be done when the index is there.
+  const waiting = [];
 
   const ready = () => {
     const { pages, pieces } = window.gradscapeIndex;
