@@ -46,6 +46,9 @@ def bandlimited() -> None:
          "sklearn: RBFSampler, Ridge": fourier}, blocks=5), others=("sklearn: RBFSampler, Ridge",),
         behind="both ways are one singular value decomposition")
 
+    # of more units the features are nearly singular, and each library leaves out other directions
+    A, b = A[:20], b[:20]
+
     def plain() -> np.ndarray:
         H = features(x, A, b)
         return H @ solve_readout(H, y).coef
@@ -55,7 +58,7 @@ def bandlimited() -> None:
         return make_pipeline(lift, LinearRegression(fit_intercept=False)).fit(x, y).predict(x)
 
     agree("bandlimited: largest difference without a penalty", float(np.abs(plain() - linear()).max()), 1e-6)
-    report("bandlimited: minimum-norm least squares", seconds(
+    report("bandlimited: least squares without a penalty, 20 units", seconds(
         {"features and solve_readout (gelsd)": plain, "sklearn: LinearRegression": linear}, blocks=5),
         behind="both call the same LAPACK routine")
 
