@@ -253,13 +253,14 @@ def fig_ways(made: RecordedWays | None, title: str) -> go.Figure:
                      takeaway="Nothing is recorded yet: gradscape record recoding makes the table.")
         add_bars(fig, ["plain LSTM"], [0.0], "plain LSTM")
         return fig
-    relative = 100 * (made.test / made.test[0] - 1)
+    relative, seeds = 100 * (made.test / made.test[0] - 1), made.test.shape[1]
+    runs = f"{seeds} seeds (bars: half their range)" if seeds > 1 else "one seed"
     mean, half = relative.mean(1), (relative.amax(1) - relative.amin(1)) / 2
     ways = [k for k, name in enumerate(made.names) if k and "grammar" not in name]
     best = min(ways, key=lambda k: float(mean[k]))
     fig = figure(
         title, axis("way of training"), axis("perplexity against the plain LSTM", "%"), height=480,
-        takeaway=f"{made.caption}: {made.test.shape[1]} seeds (bars: half their range), each way at the best of "
+        takeaway=f"{made.caption}: {runs}, each way at the best of "
                  f"{len(made.rates)} learning rates. Plain: {float(made.test[0].mean()):.3f}. Best with recoding: "
                  f"{made.names[best]}, {float(mean[best]):+.2f} %.",
     )
