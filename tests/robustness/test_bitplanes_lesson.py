@@ -41,7 +41,7 @@ def test_figure_has_words_and_data(name, make):
 def test_sheet_of_images_has_a_row_per_class():
     described = view.fig_images(bp.world(SMOKE)).data[0].meta
     assert described["rows"] == ["real (arm E)", *bp.FAKES]
-    assert described["count"] == 6 * 4
+    assert described["count"] == 6 * 3
 
 
 @pytest.mark.parametrize("name", ["planes", pytest.param("pipeline", marks=pytest.mark.standard)])
