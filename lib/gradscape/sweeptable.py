@@ -134,9 +134,11 @@ def read_about(folder: Path) -> dict[str, Any]:
     if not place.is_file():
         raise ValueError(f"{folder}: holds no sweep (no {ABOUT}); `gradscape sweep` makes one")
     try:
-        about: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+        about = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder}: {ABOUT} is not readable: {error}") from error
+    if not isinstance(about, dict):
+        raise ValueError(f"{folder}: {ABOUT} holds a {type(about).__name__}, expected the description of a sweep")
     if about.get("format") != FORMAT:
         raise ValueError(f"{folder}: {ABOUT} has format {about.get('format')!r}, expected {FORMAT!r}")
     return about

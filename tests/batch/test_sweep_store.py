@@ -125,6 +125,13 @@ def test_foreign_folders_are_refused_and_left_alone(sweep, tmp_path):
     assert [place.name for place in (tmp_path / "own").iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize(("text", "words"), [("{", "not readable"), ("[]", "holds a list"), ("{}", "format None")])
+def test_a_description_that_is_none_is_refused_in_words(tmp_path, text, words):
+    (tmp_path / "sweep.json").write_text(text)
+    with pytest.raises(StoreError, match=words):
+        SweepStore.open(tmp_path)
+
+
 def test_what_was_stopped_before_its_first_row_can_begin_again(sweep, tmp_path):
     left = tmp_path / "s"
     (left / "table").mkdir(parents=True)

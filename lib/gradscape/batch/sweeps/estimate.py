@@ -48,7 +48,7 @@ def _median(sweep: Sweep, folder: Path) -> float | None:
             return None
         asked = _profiles(sweep)
         times = [float(row["seconds"]) for row in table.done if row["settings"]["profile"] in asked]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return statistics.median(times) if times else None
 
