@@ -245,7 +245,8 @@ def test_held_out_examples_take_no_part_in_training():
 def test_network_is_zero_at_the_start_and_its_gradient_is_autograd():
     data, Z = small()
     net = se.ScoreMLP(2, 64, seed=0)
-    assert float(net(Z).detach().abs().max()) == 0
+    # opposite units cancel; on some processors they are summed in an order that leaves rounding
+    assert float(net(Z).detach().abs().max()) <= 1e-14
     se.train_gd(net, Z, data.x0, 0.5, steps=3)
     loss = ((net(Z) - data.x0) ** 2).sum() / (2 * len(Z))
     loss.backward()
