@@ -47,12 +47,17 @@ def serving(lesson: str, log: Path, profile: str = "smoke") -> Iterator[str]:
         assert server.poll() is None, log.read_text()
         yield f"http://127.0.0.1:{port}/?token={token}"
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+        stop(server)
+
+
+def stop(server: subprocess.Popen[Any]) -> None:
+    """End a server that leads its own process group, with all that it has started."""
+    os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(15)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 class Shown(Guarded):

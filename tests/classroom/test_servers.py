@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ import psutil
 import pytest
 from gradscape import catalog
 from gradscape.classroom import projector
+
+from tests.browser.app import stop
 
 pytestmark = [pytest.mark.standard, pytest.mark.xdist_group("kernels")]
 START_S = 120
@@ -69,12 +70,7 @@ def test_a_server_listens_here_alone_and_asks_for_its_token(
         assert listening == {"127.0.0.1"}
         assert not any(token in word for word in process.cmdline()), "every user of the machine could read it"
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+        stop(server)
 
 
 def test_a_browser_is_opened_with_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
