@@ -8,9 +8,9 @@ from gradscape import catalog
 from gradscape.batch import notebooks, plan, report, run
 from gradscape.batch.outcome import DONE, Outcome
 
-from tests.browser.conftest import chrome, chromium, lab, opened, pytest_runtest_makereport
+from tests.browser.conftest import chrome, chromium, lab, notebook, opened, pytest_runtest_makereport
 
-__all__ = ["chrome", "chromium", "lab", "opened", "pytest_runtest_makereport"]
+__all__ = ["chrome", "chromium", "lab", "notebook", "opened", "pytest_runtest_makereport"]
 
 
 @pytest.fixture(scope="session")

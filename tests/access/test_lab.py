@@ -8,19 +8,10 @@ import pytest
 from gradscape import catalog
 
 from tests.access.axe import assert_clean, focused, open_everything
-from tests.browser import demo
 from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 OURS = (".jp-OutputArea", ".jp-MarkdownOutput")  # the rest of the page is JupyterLab's
-
-
-@pytest.fixture
-def notebook(opened: Any, lab: Lab) -> Any:
-    demo.write(lab.root / "demo.ipynb")
-    page = opened("demo.ipynb")
-    page.run_all()
-    return page
 
 
 def test_the_workbench_is_clean_and_goes_by_keyboard(notebook: Any) -> None:

@@ -174,7 +174,7 @@ def test_a_full_disk_is_one_message_and_the_run_is_kept(course, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     before = {place: place.read_bytes() for place in store.folder.rglob("*") if place.is_file()}
-    monkeypatch.setattr(site_module, "_assets", full)
+    monkeypatch.setattr(site_module, "assets", full)
     with pytest.raises(StoreError, match="cannot be written: No space left on device; nothing of the run is lost"):
         report.build(store)
     assert {place: place.read_bytes() for place in store.folder.rglob("*") if place.is_file()} == before

@@ -351,7 +351,7 @@ def test_a_full_disk_is_one_message_and_nothing_is_left(toys, monkeypatch, stand
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(site_module, "_assets", full)
+    monkeypatch.setattr(site_module, "assets", full)
     before = content(toys)
     done = CliRunner().invoke(cli.app, ["site", str(place)])
     assert done.exit_code == 2

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import demo
 from tests.browser.lab import Lab, running
 from tests.browser.page import Guarded
 
@@ -72,6 +73,15 @@ def opened(chrome: Any, lab: Lab, request: pytest.FixtureRequest) -> Iterator[An
     for page in pages:
         assert not page.foreign, f"requests that left the machine: {page.foreign}"
         assert not page.errors, f"errors in the browser: {page.errors}"
+
+
+@pytest.fixture
+def notebook(opened: Any, lab: Lab) -> Any:
+    """The notebook of :mod:`tests.browser.demo`, opened and run."""
+    demo.write(lab.root / "demo.ipynb")
+    page = opened("demo.ipynb")
+    page.run_all()
+    return page
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,14 +12,6 @@ from tests.browser.lab import Lab
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def notebook(opened: Any, lab: Lab) -> Any:
-    demo.write(lab.root / "demo.ipynb")
-    page = opened("demo.ipynb")
-    page.run_all()
-    return page
-
-
 def test_explorers_answer_by_keyboard_and_name_everything(notebook: Any) -> None:
     live, early, training = notebook.explorers(4)[:3]
     assert [live.mode, early.mode, training.mode] == ["live", "quick", "run"]

@@ -110,7 +110,7 @@ class _Book:
         self.docs = list(_docs(catalog.root()))
         self.parts = reference.parts(package, only)
         self.places = reference.addresses(self.parts)
-        self.links = {**self.places, **{f"{doc.name}.md": doc.file for doc in self.docs}, **site._pages(self.board)}
+        self.links = {**self.places, **{f"{doc.name}.md": doc.file for doc in self.docs}, **site.pages(self.board)}
         self.written: list[tuple[str, str, str, str]] = []
         now = datetime.datetime.now(datetime.UTC).date().isoformat()
         revision = provenance.git_revision(catalog.root())
@@ -121,7 +121,7 @@ class _Book:
         }
 
     def write(self) -> None:
-        site._assets(self.folder / "assets")
+        site.assets(self.folder / "assets")
         shutil.copyfile(site.HERE / "static" / "search.js", self.folder / "assets" / "search.js")
         self._lessons()
         self._page("claims", "scoreboard.html", "Scoreboard", "scoreboard.html")
@@ -134,7 +134,7 @@ class _Book:
         (self.folder / "assets" / search.FILE).write_text(search.index(self.written), encoding="utf-8")
 
     def _page(self, kind: str, file: str, title: str, template: str, **context: Any) -> None:
-        html = site._render(template, **{**self.common, **context})
+        html = site.render(template, **{**self.common, **context})
         (self.folder / file).write_text(html, encoding="utf-8")
         self.written.append((kind, file, title, html))
 
@@ -142,11 +142,11 @@ class _Book:
         known = {part.name: part for part in self.parts}
         names = {entry.id: entry for entry in self.entries}
         rows = {row.id: row for row in self.board.rows}
-        for row, before, after in site._neighbors([row for row in self.board.rows if row.page]):
+        for row, before, after in site.neighbors([row for row in self.board.rows if row.page]):
             entry, page = names[row.id], Page(self.links)
             if row.page is None or row.outcome is None or row.outcome.notebook is None:
                 continue
-            shown = cells.shown(site._node(row.outcome.notebook), page, {})
+            shown = cells.shown(site.node(row.outcome.notebook), page, {})
             head = ""
             if shown and shown[0].kind == "text" and "</h1>" in shown[0].html:  # facts stand below the title
                 head, end, shown[0].html = shown[0].html.partition("</h1>")

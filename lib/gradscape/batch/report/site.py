@@ -56,33 +56,34 @@ def build(store: Store, place: Path | None = None) -> Path:
 
 def _write(store: Store, part: Path) -> None:
     found = board(store)
-    lessons = _pages(found)
+    lessons = pages(found)
     common = {
         "about": store.about, "board": found, "pages": lessons, "nav": NAV, "scores": "index.html", "timed": True,
         "foot": f"Run {store.folder.name}, {store.about['created']}.",
     }
-    _assets(part / "assets")
-    for row, before, after in _neighbors([row for row in found.run if row.page]):
+    assets(part / "assets")
+    for row, before, after in neighbors([row for row in found.run if row.page]):
         page = Page(lessons)
         if row.outcome is None or row.outcome.notebook is None or row.page is None:
             continue
         seconds = {cell["index"]: cell["seconds"] for cell in row.outcome.cells}
-        shown = cells.shown(_node(row.outcome.notebook), page, seconds)
-        text = _render("lesson.html", row=row, cells=shown, page=page, before=before, after=after, **common)
+        shown = cells.shown(node(row.outcome.notebook), page, seconds)
+        text = render("lesson.html", row=row, cells=shown, page=page, before=before, after=after, **common)
         (part / row.page).write_text(text, encoding="utf-8")
-    (part / "index.html").write_text(_render("index.html", **common), encoding="utf-8")
-    timings = _render("timings.html", slowest=_slowest(found), longest=_longest(found), **common)
+    (part / "index.html").write_text(render("index.html", **common), encoding="utf-8")
+    timings = render("timings.html", slowest=_slowest(found), longest=_longest(found), **common)
     (part / "timings.html").write_text(timings, encoding="utf-8")
-    (part / "environment.html").write_text(_render("environment.html", **common), encoding="utf-8")
+    (part / "environment.html").write_text(render("environment.html", **common), encoding="utf-8")
 
 
-def _pages(found: Board) -> dict[str, str]:
+def pages(found: Board) -> dict[str, str]:
     """Where links to notebooks lead, by id and by slug of the lesson."""
-    pages = {row.id: row.page for row in found.run if row.page}
-    return {**{name.rpartition("/")[2]: page for name, page in pages.items()}, **pages}
+    by_id = {row.id: row.page for row in found.run if row.page}
+    return {**{name.rpartition("/")[2]: page for name, page in by_id.items()}, **by_id}
 
 
-def _neighbors(rows: list[LessonRow]) -> Iterator[tuple[LessonRow, LessonRow | None, LessonRow | None]]:
+def neighbors(rows: list[LessonRow]) -> Iterator[tuple[LessonRow, LessonRow | None, LessonRow | None]]:
+    """Each row with the one before and the one after it, None at the ends."""
     for position, row in enumerate(rows):
         yield row, rows[position - 1] if position else None, rows[position + 1] if position + 1 < len(rows) else None
 
@@ -109,14 +110,16 @@ def phases(row: LessonRow) -> list[tuple[str, float]]:
     return [*found, ("other", max(0.0, outcome.seconds - sum(seconds for _, seconds in found)))]
 
 
-def _node(text: str) -> Any:
+def node(text: str) -> Any:
+    """A stored notebook's text as nbformat's node."""
     notebooks.without_slow_grammar()
     import nbformat
 
     return nbformat.reads(text, as_version=4)
 
 
-def _assets(folder: Path) -> None:
+def assets(folder: Path) -> None:
+    """Make the folder with style, script and plotly.js, which every page of a site links to."""
     from plotly.offline import get_plotlyjs
     from pygments.formatters import HtmlFormatter
 
@@ -132,7 +135,8 @@ def _assets(folder: Path) -> None:
     (folder / "plotly.js").write_text(get_plotlyjs(), encoding="utf-8")
 
 
-def _render(template: str, **context: Any) -> str:
+def render(template: str, **context: Any) -> str:
+    """A template of this package filled in, everything escaped."""
     return str(_environment().get_template(template).render(**context))
 
 

@@ -23,7 +23,7 @@ def build(folder: Path) -> Path:
     place = folder / PLACE
     part = Path(tempfile.mkdtemp(dir=folder, prefix=".site-"))
     try:
-        site._assets(part / "assets")
+        site.assets(part / "assets")
         (part / "index.html").write_text(page(table), encoding="utf-8")
         part.chmod(0o755)
         atomic.replace_folder(place, part)
@@ -41,13 +41,13 @@ def page(table: SweepTable) -> str:
     figures = [(name, _shown(fig_sweep(table, name))) for name in drawn]
     verdicts = _shown(fig_verdicts(table)) if table.claims else ""
     failed = Counter(row["error"] or row["status"] for row in table.rows if row["status"] != "done")
-    template = site._environment().get_template("sweep.html")
-    return str(template.render(
-        table=table, figures=figures, verdicts=verdicts, stability=_stability(table), failed=failed.most_common(20),
-        empty=empty, done=len(table.done), missing=table.total - len(table), about=table.about,
+    return site.render(
+        "sweep.html", table=table, figures=figures, verdicts=verdicts, stability=_stability(table),
+        failed=failed.most_common(20), empty=empty, done=len(table.done), missing=table.total - len(table),
+        about=table.about,
         fixed=", ".join(f"{name} = {value}" for name, value in table.about["fixed"].items()),
         axes=[(name, len(points), points[0], points[-1]) for name, points in table.axes.items()],
-    ))
+    )
 
 
 def _stability(table: SweepTable) -> list[tuple[str, list[tuple[str, int]], str]]:
