@@ -22,7 +22,8 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 SCRIPTS = (
     "many_networks.py", "start.py", "stacks.py", "theory_curves.py", "regressions.py", "recoveries.py",
     "images.py", "recoding_gradient.py", "diffgrad_step.py", "ghost_norms.py", "gradient_normalized_solvers.py",
-    "metric_losses.py", "gradient_coding_search.py", "client_rounds.py", "projected_guidance_step.py", "explorers.py",
+    "metric_losses.py", "gradient_coding_search.py", "client_rounds.py", "projected_guidance_step.py",
+    "tool_agents.py", "explorers.py",
     "growth.py", "sweep.py", "browser.py", "sessions.py", "course.py",
 )
 HELPERS = ("chart.py", "report.py", "side_by_side.py")
