@@ -11,6 +11,7 @@ OPEN_S = 60   # opening JupyterLab and a kernel on a busy two-core machine
 RUN_S = 240   # running a lesson's explorer cells in the smoke profile there
 ANSWER_S = 20  # an explorer's answer to one key there
 FAILED = ".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']"
+WARNED = ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']"
 # Complaints that are not ours: a workspace that does not exist yet, optional servers that are absent; and anywidget's
 # time limit for slow machines, after which our widgets go on nevertheless (see workbench/reliable.py).
 THEIRS = ("/api/workspaces/", "/lsp/", "favicon", "ResizeObserver loop", "[anywidget] Failed to initialize model.")
@@ -48,6 +49,8 @@ class Guarded:
         )
         wrong = self.page.locator(FAILED)
         assert wrong.count() == 0, f"a cell failed: {wrong.first.inner_text()[-1500:]}"
+        warned = self.page.locator(WARNED)
+        assert warned.count() == 0, f"a cell warns: {warned.first.inner_text()[-1500:]}"
         self.page.get_by_text("| Idle").first.wait_for(timeout=1000 * RUN_S)
 
     def explorers(self, expected: int, seconds: float = ANSWER_S) -> list[Seen]:

@@ -117,6 +117,22 @@ def test_pictures_hide_behind_live_views_and_return_when_reopened(notebook: Any,
     assert not again.page.get_by_text("model not found").first.is_visible()
 
 
+def test_a_page_loaded_again_shows_the_figure_as_it_was_left(notebook: Any) -> None:
+    state = ("plot => JSON.stringify([plot.data.map(trace => [trace.type, trace.name, [...trace.y ?? []]]), "
+             "plot.layout.title, plot.layout.xaxis.title])")
+    kinds = notebook.explorers(4)[3]
+    before = kinds.drawn()
+    kinds.controls().first.select_option("points")  # other traces than the page began with
+    assert kinds.await_change(before)
+    left = kinds.plot.evaluate(state)
+    notebook.page.keyboard.press("Control+s")
+    notebook.page.get_by_text("Saving completed").first.wait_for(timeout=20_000)
+    notebook.page.reload()
+    again = notebook.explorers(4, 60)[3]
+    notebook.page.wait_for_timeout(1000)
+    assert again.plot.evaluate(state) == left
+
+
 @pytest.mark.slow
 def test_explorers_answer_on_a_slow_machine_too(opened: Any, lab: Lab) -> None:
     demo.write(lab.root / "slow.ipynb")

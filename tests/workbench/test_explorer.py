@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 from gradscape.workbench import Control, Explorer, Stopped, field, figure
+from gradscape.workbench.view import CONFIG
 
 from tests.workbench.toy import Settings, compute, fig_toy, toy
 
@@ -298,19 +299,33 @@ class TestWidget:
         self.send(explorer, kind="table", open=False)
         assert notes.state["table"] == ""
 
-    def test_a_page_opened_later_gets_the_present_figure(self) -> None:
+    def test_a_page_that_asks_gets_the_present_figure(self) -> None:
         explorer = toy()
         plot = explorer.widget.children[1]
-        first = plot.data[0]
-        self.send(explorer, kind="drawn", traces=1)
-        assert plot.data[0] is first  # nothing has changed: nothing is drawn again
-        self.send(explorer, kind="drawn", traces=0)
-        assert plot.data[0] is not first  # its data never arrived
-        first = plot.data[0]
+        assert plot.comm is not None
         explorer.set(T=4.0)
-        self.send(explorer, kind="drawn", traces=1)
-        assert plot.data[0] is not first
-        assert plot.data[-1].y.tolist() == [4, 5, 6]
+        told = plot.get_state()
+        assert [trace["uid"] for trace in told["_widget_data"]] == [trace.uid for trace in plot.data]
+        assert np.frombuffer(told["_widget_data"][-1]["y"]["buffer"]).tolist() == [4, 5, 6]
+        assert told["_widget_layout"]["title"] == plot.to_plotly_json()["layout"]["title"]
+        assert told["_config"] == CONFIG
+
+    def test_a_page_that_missed_something_is_drawn_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        explorer = toy()
+        plot = explorer.widget.children[1]
+        sent: list[tuple[str, Any]] = []
+        for name in ("deleteTraces", "addTraces", "relayout"):
+            monkeypatch.setattr(plot, f"_send_{name}_msg", lambda told, name=name: sent.append((name, told)))
+        self.send(explorer, kind="drawn", traces=len(plot.data))
+        assert not sent  # nothing has changed: nothing is drawn again
+        self.send(explorer, kind="drawn", traces=0)
+        assert [name for name, _ in sent] == ["addTraces", "relayout"]  # there is nothing to take away
+        sent.clear()
+        self.send(explorer, kind="drawn", traces=len(plot.data))
+        assert [name for name, _ in sent] == ["deleteTraces", "addTraces", "relayout"]
+        assert sent[0][1] == list(range(len(plot.data)))
+        assert [trace["uid"] for trace in sent[1][1]] == [trace.uid for trace in plot.data]
+        assert sent[2][1]["title"] == plot.to_plotly_json()["layout"]["title"]
 
     def test_a_closed_widget_is_made_anew(self) -> None:
         explorer = toy()

@@ -177,12 +177,11 @@ class Explorer:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def refresh(self) -> None:
-        """Draw the present result from nothing: for a page that was opened after the figure had changed."""
+    def refresh(self, shown: int) -> None:
+        """Draw the live figure from nothing on a page that shows ``shown`` traces: it may have missed changes."""
         with self._lock:
-            self.figure.data = []
-            if self.result is not None:
-                self.draw(self.figure, self.result)
+            if self._view is not None:
+                self.figure.resend(shown)
 
     @property
     def command(self) -> str:

@@ -30,8 +30,7 @@ class View:
         from gradscape.workbench.panel import Panel
 
         self._explorer, self._table_open, self._changed = explorer, False, False
-        explorer.figure = LiveFigure(explorer.figure)
-        explorer.figure._config = CONFIG
+        explorer.figure = LiveFigure(explorer.figure, CONFIG)
         controls = [
             {"name": control.name, "kind": control.kind, "symbol": control.symbol, "about": control.about,
              "allowed": control.info.allowed, "stops": [control.format(stop) for stop in control.stops]}
@@ -70,9 +69,9 @@ class View:
                 self._table_open = bool(content["open"])
                 self.push()
             elif kind == "drawn":
-                # plotly sends a figure's data after its widget: a page too slow, or opened later, may lack them
-                if self._changed or content.get("traces") != len(explorer.figure.data):
-                    explorer.refresh()
+                # a page too slow, or opened later, may have missed what came before it listened
+                if self._changed or content["traces"] != len(explorer.figure.data):
+                    explorer.refresh(int(content["traces"]))
                     self.push()
             elif kind in ("reset", "run", "cancel"):
                 {"reset": explorer.reset, "run": explorer.run, "cancel": explorer.cancel}[kind]()

@@ -60,13 +60,10 @@ def transcript(result: OneTask) -> str:
     return "\n".join(told)
 
 
-def _segments(pairs: list, places: dict) -> tuple[list, list]:
-    x: list[float] = []
-    y: list[float] = []
-    for u, v in pairs:
-        x += [places[u][0], places[v][0], math.nan]
-        y += [places[u][1], places[v][1], math.nan]
-    return x, y
+def _segments(pairs: list, places: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of each edge and a gap after it; as arrays, since a live figure's lists may not hold NaN."""
+    ends = np.array([(places[u], places[v], (math.nan, math.nan)) for u, v in pairs]).reshape(-1, 2)
+    return ends[:, 0], ends[:, 1]
 
 
 def fig_graph(result: OneTask) -> go.Figure:
