@@ -271,7 +271,7 @@ def because(job: Job) -> str:
     if kernel < SYSTEM * (kernel + own):
         return "not the system's time; caches, or other work on the machine"
     faults = (after.ru_minflt - before.ru_minflt) / REPEATS
-    return (f"{kernel / (kernel + own):.0%} of the time at the largest size is the system's, which clears fresh pages for "
+    return (f"{kernel / (kernel + own):.0%} of the time at the largest size is the system's, clearing fresh pages for "
             f"large temporaries ({faults:.0f} page faults a call)")
 
 
