@@ -9,7 +9,7 @@ from gradscape.batch.outcome import DONE, FAILED, KILLED, Failure, Outcome
 from gradscape.batch.store import StoreError
 from gradscape.batch.sweeps import api, store
 from gradscape.batch.sweeps.store import SweepStore
-from gradscape.sweeptable import SweepTable, parts
+from gradscape.sweeptable import ABOUT, SweepTable, parts
 
 
 @pytest.fixture
@@ -142,6 +142,17 @@ def test_what_was_stopped_before_its_first_row_can_begin_again(sweep, tmp_path):
     (tmp_path / "t" / "table" / "part-00000.parquet").touch()
     with pytest.raises(StoreError, match="empty"):
         SweepStore.create(tmp_path / "t", sweep.about)
+
+
+def test_the_newest_is_the_one_begun_last_whatever_its_name(sweep, tmp_path):
+    with pytest.raises(StoreError, match="no sweep in"):
+        SweepStore.newest(tmp_path)
+    for name, day in (("zeta", "01"), ("alpha", "03"), ("mid", "02")):
+        store = begun(sweep, tmp_path / name)
+        store._write({**store.about, "created": f"2026-01-{day}T00:00:00+00:00"})
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / ABOUT).write_text("{")
+    assert SweepStore.newest(tmp_path).folder == tmp_path / "alpha"
 
 
 def test_of_two_that_begin_at_once_the_second_writes_nothing(sweep, tmp_path, monkeypatch):

@@ -76,11 +76,11 @@ class SweepStore:
 
     @classmethod
     def newest(cls, runs: Path | None = None) -> SweepStore:
-        """The newest sweep below ``runs/``; :class:`StoreError` when there is none."""
-        places = sorted((runs or Path(RUNS)).glob(f"*/{ABOUT}"), key=lambda place: place.parent.name)
+        """The sweep below ``runs/`` that was begun last; :class:`StoreError` when there is none."""
+        places = [place.parent for place in (runs or Path(RUNS)).glob(f"*/{ABOUT}")]
         if not places:
             raise StoreError(f"no sweep in {(runs or Path(RUNS)).resolve()}: name its folder with --out")
-        return cls.open(places[-1].parent)
+        return cls.open(max(places, key=lambda place: (_begun(place), place)))
 
     @property
     def about(self) -> dict[str, Any]:
@@ -215,6 +215,13 @@ class SweepStore:
                 "claims": {**self._sample.get("claims", {}), **row["claims"]},
             }
         return before != (len(self._sample.get("scalars", ())), len(self._sample.get("claims", ())))
+
+
+def _begun(folder: Path) -> str:
+    """When a sweep was begun; a sweep that cannot be read is taken for the oldest."""
+    with contextlib.suppress(ValueError):
+        return str(read_about(folder).get("created", ""))
+    return ""
 
 
 def _stillborn(place: Path) -> bool:
