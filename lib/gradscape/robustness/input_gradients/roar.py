@@ -124,7 +124,8 @@ def diffroar(
                    for x, score in ((x_train, first), (x_test, second)))
     fit(net, train, y_train, progress=progress, **fit_options)
     found = accuracy(net, test, y_test)
-    table = {(keep, hidden): torch.full((count, len(levels)), torch.nan) for keep in KEEP for hidden in (False, True)}
+    table = {(keep, hidden): torch.full((count, len(levels)), torch.nan, dtype=torch.float64)
+             for keep in KEEP for hidden in (False, True)}
     for job, share in zip(jobs, found.tolist(), strict=True):
         table[job.keep, job.mask_only][job.ranking, job.level] = share
     return DiffRoarResult(levels, table["top", False], table["bottom", False], table["top", True],

@@ -179,8 +179,8 @@ def _check_data(net: StackedMLP, x: Inputs, y: Tensor) -> int:
 
 
 def accuracy(net: StackedMLP, x: Inputs, y: Tensor, adversary: Adversary | None = None, chunk: int = 500) -> Tensor:
-    """Share of right answers of every member, (M,); under its attack if an ``adversary`` is given."""
-    right = torch.zeros(net.members)
+    """Share of right answers of every member, (M,) float64; under its attack if an ``adversary`` is given."""
+    right = torch.zeros(net.members, dtype=torch.float64)
     for index in torch.arange(len(y)).split(chunk):
         inputs, labels = _take(x, index), y[index]
         if adversary is not None:
