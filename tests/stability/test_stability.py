@@ -30,7 +30,7 @@ KNOWN = {
     "recovery/robust_matrix": {"C5"},
     # partly for 4 of 20: at m = 128, ratio 2.01, 7 or 8 of 10 problems are done at the diagram's cap of iterations
     "recovery/blind_calibration": {"C3"},
-    # partly for 4 of 20: at k = .2 the robust DiffROAR is 2.15 to 4.2 points, the criterion 2.5
+    # partly for 2 to 4 of 20, by processor: at k = .2 the robust DiffROAR is 1.4 to 4.5 points, the criterion 2.5
     "robustness/input_gradients": {"I5"},
     # partly for 3 of 20: low bits in arm J75 leave a gap above .08 (.086 to .108) between own and unseen generators
     "robustness/bitplanes": {"L5"},
